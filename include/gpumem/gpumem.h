@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * libgpumem: GPU buffers whose memory the kernel may move.
+ *
+ * Conventions
+ *  - Every function that can fail returns 0 or a negative errno value; on
+ *    failure no output is written and nothing has changed.
+ *  - Sizes are in bytes unless a name says pages.
+ *  - A struct with a size field must have it set to sizeof the struct before
+ *    the call; the library fills what both sides know.
+ *  - A device may be used by several threads at once. A buffer may be used by
+ *    several threads at once except for map, unmap and destroy, which the
+ *    caller orders.
+ *  - Since 0.1, all of it.
+ */
+#ifndef GPUMEM_GPUMEM_H
+#define GPUMEM_GPUMEM_H
+
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define GPUMEM_API __attribute__((visibility("default")))
+#else
+#define GPUMEM_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** An open gpumem device. Opaque. */
+struct gpumem_device;
+/** A buffer object ("bo"). Opaque; holds its device alive. */
+struct gpumem_bo;
+
+/** What serves the buffers of a device. */
+enum gpumem_backing {
+    GPUMEM_BACKING_KIND_MOPS = 1, /**< movable_operations pages */
+};
+
+/** State and counters of a device, as the driver reports them. */
+struct gpumem_device_stats {
+    uint32_t size;          /**< in: sizeof(struct gpumem_device_stats) */
+    uint32_t backing;       /**< enum gpumem_backing */
+    uint32_t movable;       /**< 1 if new buffers get movable pages */
+    uint32_t pad;
+    uint64_t objects;       /**< buffers that exist */
+    uint64_t bytes;         /**< sum of their sizes */
+    uint64_t resident_pages; /**< pages that have memory now */
+    uint64_t pinned_objects; /**< buffers with at least one pin */
+    uint64_t isolated;      /**< pages the kernel took aside to move them */
+    uint64_t moved;         /**< pages moved */
+    uint64_t put_back;      /**< pages taken aside and given back */
+    uint64_t refused_pinned; /**< moves refused: the buffer was pinned */
+    uint64_t refused_busy;  /**< moves refused: a lock or fence was held */
+    uint64_t faults;        /**< faults taken on buffer mappings */
+};
+
+/** State of one buffer. */
+struct gpumem_bo_info {
+    uint32_t size_of_struct; /**< in: sizeof(struct gpumem_bo_info) */
+    uint32_t imported;       /**< 1: came from another device's dma-buf */
+    uint32_t movable;        /**< 1: pages can move while not pinned */
+    uint32_t pad;
+    uint64_t size;           /**< bytes */
+    uint64_t resident_pages; /**< pages that have memory now */
+    uint64_t pins;           /**< pins by anyone, importers included */
+    uint64_t file_pins;      /**< pins through this device handle */
+    uint64_t moved;          /**< times a page of this buffer was moved */
+};
+
+/**
+ * Open the gpumem device.
+ * @path: device node, or NULL to look for the first render node whose driver
+ *        is "gpumem" (card and render numbers depend on load order).
+ * @out:  receives the device; close it with gpumem_device_close().
+ * Errors: -ENODEV (no such driver loaded, or @path is another driver's node),
+ * -EINVAL (@out is NULL), or what open(2) gave.
+ */
+GPUMEM_API int gpumem_device_open(const char *path, struct gpumem_device **out);
+
+/**
+ * Use an open DRM file descriptor. The library keeps a duplicate; the caller
+ * keeps @fd. Errors as gpumem_device_open(), -EBADF.
+ */
+GPUMEM_API int gpumem_device_from_fd(int fd, struct gpumem_device **out);
+
+/**
+ * Drop the caller's reference. The file is closed when its last buffer is
+ * destroyed. NULL is accepted.
+ */
+GPUMEM_API void gpumem_device_close(struct gpumem_device *dev);
+
+/** The DRM file descriptor, owned by the device; -EINVAL if @dev is NULL. */
+GPUMEM_API int gpumem_device_fd(const struct gpumem_device *dev);
+
+/** Read state and counters. Errors: -EINVAL (NULL, or size field too small). */
+GPUMEM_API int gpumem_device_query(struct gpumem_device *dev,
+                                   struct gpumem_device_stats *stats);
+
+/**
+ * Create a buffer of zeros.
+ * @size:  bytes, rounded up to whole pages.
+ * @flags: must be 0.
+ * Errors: -EINVAL (size 0 or overflowing, flags), -ENOMEM.
+ */
+GPUMEM_API int gpumem_bo_create(struct gpumem_device *dev, uint64_t size,
+                                uint32_t flags, struct gpumem_bo **out);
+
+/**
+ * Unmap the buffer, drop this handle's pins and release it. Memory goes when
+ * the last user (importer, other process, mapping) is gone. NULL is accepted.
+ * A bo imported twice through one device is one object: destroy each.
+ */
+GPUMEM_API void gpumem_bo_destroy(struct gpumem_bo *bo);
+
+/** Size in bytes after rounding; 0 if @bo is NULL. */
+GPUMEM_API uint64_t gpumem_bo_size(const struct gpumem_bo *bo);
+
+/** GEM handle on the device's file descriptor; 0 if @bo is NULL. */
+GPUMEM_API uint32_t gpumem_bo_handle(const struct gpumem_bo *bo);
+
+/**
+ * Map the whole buffer for reading and writing. The address is page aligned,
+ * stays valid and stays the same while the kernel moves pages, until
+ * gpumem_bo_unmap() or destroy. Calls nest: the same address is returned and
+ * each needs its unmap.
+ * Errors: -EINVAL, -ENOMEM, or what mmap(2) gave.
+ */
+GPUMEM_API int gpumem_bo_map(struct gpumem_bo *bo, void **addr);
+
+/** Undo one gpumem_bo_map(). Errors: -EINVAL (not mapped). */
+GPUMEM_API int gpumem_bo_unmap(struct gpumem_bo *bo);
+
+/**
+ * Make the pages resident and keep them where they are. Pins nest.
+ * Errors: -ENOMEM, -EINTR, -EOVERFLOW; then nothing is pinned.
+ */
+GPUMEM_API int gpumem_bo_pin(struct gpumem_bo *bo);
+
+/** Undo one pin made through this device. Errors: -EINVAL (none left). */
+GPUMEM_API int gpumem_bo_unpin(struct gpumem_bo *bo);
+
+/**
+ * Pin or unpin @count buffers of one device in one call, all or nothing.
+ * Errors: -E2BIG (more than 4096), -EINVAL (count 0, NULL, a buffer of another
+ * device), and those of the single calls.
+ */
+GPUMEM_API int gpumem_bo_pin_many(struct gpumem_device *dev,
+                                  struct gpumem_bo *const *bos, uint32_t count);
+GPUMEM_API int gpumem_bo_unpin_many(struct gpumem_device *dev,
+                                    struct gpumem_bo *const *bos,
+                                    uint32_t count);
+
+/** Read the state of one buffer. Errors: -EINVAL. */
+GPUMEM_API int gpumem_bo_query(struct gpumem_bo *bo,
+                               struct gpumem_bo_info *info);
+
+/**
+ * Export the buffer as a dma-buf.
+ * @fd: receives a new read-write, close-on-exec descriptor the caller owns.
+ * Errors: -EINVAL, -EMFILE, -ENOMEM.
+ */
+GPUMEM_API int gpumem_bo_export_dmabuf(struct gpumem_bo *bo, int *fd);
+
+/**
+ * Import a dma-buf. The caller keeps @fd. A dma-buf that this device exported
+ * gives the same object again.
+ * Errors: -EINVAL (not a dma-buf), -EBADF, or what the exporter gave.
+ */
+GPUMEM_API int gpumem_bo_import_dmabuf(struct gpumem_device *dev, int fd,
+                                       struct gpumem_bo **out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* GPUMEM_GPUMEM_H */

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * The ioctl contract of gpumem, a DRM driver whose buffers stay movable.
+ *
+ * Rules for every structure here: fixed-size types, the same layout on 32 and
+ * 64 bit, padding must be zero, unknown flags are refused with EINVAL, and an
+ * ioctl that fails has changed nothing.
+ */
+#ifndef _UAPI_GPUMEM_DRM_H_
+#define _UAPI_GPUMEM_DRM_H_
+
+#include "drm.h"
+
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
+#define DRM_GPUMEM_CREATE	0x00
+#define DRM_GPUMEM_MMAP_OFFSET	0x01
+#define DRM_GPUMEM_PIN		0x02
+#define DRM_GPUMEM_UNPIN	0x03
+#define DRM_GPUMEM_QUERY	0x04
+#define DRM_GPUMEM_STATS	0x05
+
+/**
+ * struct drm_gpumem_create - create a buffer
+ *
+ * The buffer reads as zeros and takes no memory until a page is touched or the
+ * buffer is pinned.
+ *
+ * Errors: EINVAL (size 0 or so large that rounding up overflows, unknown
+ * flags), ENOMEM (larger than the machine's memory, or no memory for the
+ * bookkeeping).
+ */
+struct drm_gpumem_create {
+	/** @size: in: bytes wanted; out: rounded up to whole pages. */
+	__u64 size;
+	/** @flags: must be 0. */
+	__u32 flags;
+	/** @handle: out: the GEM handle. Must be 0 on entry. */
+	__u32 handle;
+};
+
+/**
+ * struct drm_gpumem_mmap_offset - where to mmap() a buffer on the DRM fd
+ *
+ * Errors: ENOENT (no such handle), EINVAL (padding, flags).
+ */
+struct drm_gpumem_mmap_offset {
+	/** @handle: GEM handle. */
+	__u32 handle;
+	/** @flags: must be 0. */
+	__u32 flags;
+	/** @offset: out: offset for mmap(). Must be 0 on entry. */
+	__u64 offset;
+};
+
+/** Most handles that one pin or unpin call takes. */
+#define GPUMEM_PIN_MAX_HANDLES	4096
+
+/**
+ * struct drm_gpumem_pin - pin or unpin buffers, all or nothing
+ *
+ * A pinned buffer has all its pages resident and they stay where they are.
+ * Pins are counted per buffer and per open file; closing the last handle of a
+ * buffer in a file, or the file, drops the pins that the file holds on it. A
+ * handle that stands in the array twice is pinned or unpinned twice.
+ *
+ * Errors: EINVAL (count 0, unknown flags; unpin: not pinned that often by this
+ * file), E2BIG (count over GPUMEM_PIN_MAX_HANDLES), ENOENT (no such handle),
+ * EFAULT (the array cannot be read), ENOMEM (pages could not be allocated),
+ * EINTR (killed while allocating), EOVERFLOW (pin count would wrap).
+ */
+struct drm_gpumem_pin {
+	/** @handles: user pointer to an array of __u32 GEM handles. */
+	__u64 handles;
+	/** @count: number of handles in the array. */
+	__u32 count;
+	/** @flags: must be 0. */
+	__u32 flags;
+};
+
+/** The buffer was imported from another device's dma-buf. */
+#define GPUMEM_QUERY_IMPORTED	(1 << 0)
+/** The buffer's pages can be moved while it is not pinned. */
+#define GPUMEM_QUERY_MOVABLE	(1 << 1)
+
+/**
+ * struct drm_gpumem_query - the state of one buffer
+ *
+ * All fields except @handle are outputs and must be 0 on entry.
+ *
+ * Errors: ENOENT (no such handle), EINVAL (a field that must be 0 is not).
+ */
+struct drm_gpumem_query {
+	/** @handle: in: GEM handle. */
+	__u32 handle;
+	/** @flags: out: GPUMEM_QUERY_* bits. */
+	__u32 flags;
+	/** @size: bytes. */
+	__u64 size;
+	/** @resident_pages: pages that have memory now. */
+	__u64 resident_pages;
+	/** @pins: pins held on the buffer by anyone, importers and vmaps included. */
+	__u64 pins;
+	/** @file_pins: pins held through the calling file. */
+	__u64 file_pins;
+	/** @moved: times that a page of this buffer was moved. */
+	__u64 moved;
+};
+
+/** How the pages of buffers are made movable. */
+#define GPUMEM_BACKING_MOPS	1
+
+/** New buffers get movable pages (0 with the module parameter movable=0). */
+#define GPUMEM_STATS_MOVABLE	(1 << 0)
+
+/**
+ * struct drm_gpumem_stats - counters of the whole device
+ *
+ * All fields are outputs and must be 0 on entry. The first group is the state
+ * now, the second counts events since the module was loaded.
+ *
+ * Errors: EINVAL (a field that must be 0 is not).
+ */
+struct drm_gpumem_stats {
+	/** @backing: GPUMEM_BACKING_*. */
+	__u32 backing;
+	/** @flags: GPUMEM_STATS_* bits. */
+	__u32 flags;
+	/** @objects: buffers that exist. */
+	__u64 objects;
+	/** @bytes: sum of their sizes. */
+	__u64 bytes;
+	/** @resident_pages: pages that have memory now. */
+	__u64 resident_pages;
+	/** @pinned_objects: buffers with at least one pin. */
+	__u64 pinned_objects;
+
+	/** @isolated: pages that the kernel took aside to move them. */
+	__u64 isolated;
+	/** @moved: pages moved. */
+	__u64 moved;
+	/** @put_back: pages that were taken aside and given back. */
+	__u64 put_back;
+	/** @refused_pinned: moves refused because the buffer was pinned. */
+	__u64 refused_pinned;
+	/** @refused_busy: moves refused because a lock or fence was held. */
+	__u64 refused_busy;
+	/** @faults: page faults taken on mappings of buffers. */
+	__u64 faults;
+};
+
+#define DRM_IOCTL_GPUMEM_CREATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_GPUMEM_CREATE, struct drm_gpumem_create)
+#define DRM_IOCTL_GPUMEM_MMAP_OFFSET \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_GPUMEM_MMAP_OFFSET, \
+		 struct drm_gpumem_mmap_offset)
+#define DRM_IOCTL_GPUMEM_PIN \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_GPUMEM_PIN, struct drm_gpumem_pin)
+#define DRM_IOCTL_GPUMEM_UNPIN \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_GPUMEM_UNPIN, struct drm_gpumem_pin)
+#define DRM_IOCTL_GPUMEM_QUERY \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_GPUMEM_QUERY, struct drm_gpumem_query)
+#define DRM_IOCTL_GPUMEM_STATS \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_GPUMEM_STATS, struct drm_gpumem_stats)
+
+#if defined(__cplusplus)
+}
+#endif
+
+#endif /* _UAPI_GPUMEM_DRM_H_ */
