@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+# Runs the tool with bad command lines: one line on standard error, nothing on
+# standard output, and the documented exit status.
+#   cmake -D TOOL=path/to/gpumem -P cli_test.cmake
+
+function(expect status)
+  execute_process(COMMAND ${TOOL} ${ARGN}
+    RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE err)
+  if(NOT result EQUAL ${status})
+    message(SEND_ERROR "gpumem ${ARGN}: exit status ${result}, not ${status}")
+  endif()
+  if(status EQUAL 0)
+    if(out STREQUAL "" OR NOT err STREQUAL "")
+      message(SEND_ERROR "gpumem ${ARGN}: should print on stdout only")
+    endif()
+  elseif(NOT out STREQUAL "" OR NOT err MATCHES "^gpumem: [^\n]+\n$")
+    message(SEND_ERROR "gpumem ${ARGN}: not one clear line: ${out}${err}")
+  endif()
+endfunction()
+
+expect(0 --help)
+expect(2)
+expect(2 dance)
+foreach(verb info fragment storm memmap)
+  expect(0 ${verb} --help)
+  expect(2 ${verb} --no-such-option)
+endforeach()
+expect(1 info --device /dev/null)
+expect(1 info --device /nonexistent)
+expect(2 fragment --keep 4/1)
+expect(2 fragment --keep half)
+expect(2 fragment --free-percent 120)
+expect(2 fragment --free-percent many)
+expect(2 fragment --buffer-kib 1)
+expect(1 fragment --hold-file /nonexistent)
+expect(2 storm)
+expect(2 storm --seconds 0)
+expect(2 storm --seconds soon)
+expect(2 storm --rounds 0)
+expect(2 storm --rounds 1 --ask 0)
+expect(2 memmap --text --json)
+expect(2 memmap --cells dots)
