@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""Kernel modules for the guest: built ones (gpumem, vkms) and load order."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+from . import cache, kernels, rootfs, sandbox
+from .errors import VmError
+
+VKMS_RECIPE = "1"
+
+
+def _make(kernel, source, outside, variables, what):
+    """Run make for an external module in the build root.
+
+    outside: host directory that holds the copied sources; source is the
+    module's directory in it.
+    """
+    inside = "/module"
+    command = ["make", "-C", kernel.build_directory, f"M={inside}/{source}", f"-j{os.cpu_count()}",
+               # Type information for BPF would need pahole, and nothing here uses it.
+               "CONFIG_DEBUG_INFO_BTF_MODULES=", *variables, "modules"]
+    done = sandbox.run_in(rootfs.tree(), command, binds=[*kernel.binds(), (outside, inside)],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, check=False)
+    if done.returncode:
+        sys.stderr.write(done.stdout)
+        raise VmError(f"{what} does not build for {kernel.release}: the compiler's words are above")
+    warnings = [line for line in done.stdout.splitlines() if re.search(r"\b(warning|WARNING):", line)]
+    for line in warnings:
+        cache.say(f"{what}: {line}")
+
+
+def vkms(kernel):
+    """vkms.ko for a kernel; Debian builds none."""
+    def make(scratch):
+        cache.say(f"building vkms for {kernel.release} (once)")
+        scratch.mkdir()
+        shutil.copytree(kernel.vkms_source, scratch / "vkms")
+        _make(kernel, "vkms", scratch, ["CONFIG_DRM_VKMS=m"], "vkms")
+
+    name = f"vkms-{kernel.release}-{cache.key(VKMS_RECIPE, cache.tree_key(kernel.vkms_source), rootfs.tree().name)}"
+    return cache.entry("modules", name, make) / "vkms/vkms.ko"
+
+
+def _mirror(source, target):
+    """Make target's sources those of source, touching only what differs.
+
+    Build products in target stay, so that make rebuilds only what changed.
+    """
+    wanted = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
+    for path in wanted:
+        copy = target / path
+        if not copy.exists() or copy.read_bytes() != (source / path).read_bytes():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / path, copy)
+    for path in list(target.rglob("*")):
+        inside = path.relative_to(target)
+        if path.suffix in (".c", ".h") and inside not in wanted and not path.name.endswith(".mod.c"):
+            path.unlink()
+
+
+def gpumem(kernel, repository):
+    """gpumem.ko for a kernel, built under build/guest/ when the sources changed."""
+    if not (repository / "kernel/Kbuild").exists():
+        raise VmError(f"{repository}/kernel/Kbuild is missing: not a gpumem repository? (--no-module goes without)")
+    work = repository / "build/guest/modules" / kernel.release
+    stamp = work / "stamp"
+    module = work / "kernel/gpumem.ko"
+    with cache.lock(work / ".lock"):
+        # Only uapi headers reach the module; other headers change without it.
+        sources = cache.key(cache.tree_key(repository / "kernel", repository / "include/uapi"), rootfs.tree().name,
+                            kernel.path.name)
+        if not (module.exists() and stamp.exists() and stamp.read_text(encoding="ascii") == sources):
+            cache.say(f"building gpumem.ko for {kernel.release}")
+            stamp.unlink(missing_ok=True)
+            _mirror(repository / "kernel", work / "kernel")
+            _mirror(repository / "include/uapi", work / "include/uapi")
+            _make(kernel, "kernel", work, ["W=1"], "gpumem.ko")
+            stamp.write_text(sources, encoding="ascii")
+        return module.read_bytes()
+
+
+def dependencies(module_bytes):
+    """The modules that a module names in its own depends= line."""
+    match = re.search(rb"\0depends=([^\0]*)\0", module_bytes)
+    return match.group(1).decode().split(",") if match and match.group(1) else []
+
+
+class LoadList:
+    """Modules in the order in which insmod must get them."""
+
+    def __init__(self, kernel):
+        self._directory = kernel.modules
+        self._files = {}
+        self._needs = {}
+        self.order = []  # (name, bytes)
+        for line in (self._directory / "modules.dep").read_text(encoding="ascii").splitlines():
+            path, needs = line.split(":", 1)
+            name = self._name(path)
+            self._files[name] = path
+            self._needs[name] = [self._name(need) for need in needs.split()]
+        builtin = (self._directory / "modules.builtin").read_text(encoding="ascii").split()
+        self._builtin = {self._name(path) for path in builtin}
+
+    @staticmethod
+    def _name(path):
+        return pathlib.PurePath(path).name.split(".")[0].replace("-", "_")
+
+    def _has(self, name):
+        return any(name == loaded for loaded, _ in self.order)
+
+    def add(self, name):
+        """A module of the kernel's own, after everything that it needs."""
+        name = name.replace("-", "_")
+        if self._has(name) or name in self._builtin:
+            return
+        if name not in self._files:
+            raise VmError(f"kernel has no module {name}")
+        # modules.dep lists what is needed last first.
+        for need in reversed(self._needs[name]):
+            self.add(need)
+        self.order.append((name, kernels.unpacked_module(self._directory / self._files[name])))
+
+    def add_file(self, name, content):
+        """A module of ours."""
+        for need in dependencies(content):
+            self.add(need)
+        self.order.append((name, content))
+
+
+def parameters(name, words):
+    """What a module gets from kernel command-line words, as modprobe does it."""
+    found = []
+    for word in words:
+        module, dot, rest = word.partition(".")
+        if dot and rest and module.replace("-", "_") == name.replace("-", "_"):
+            found.append(rest)
+    return found

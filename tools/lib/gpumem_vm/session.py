@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: MIT
+"""One run of a command in a guest: boot, stream, judge."""
+
+import dataclasses
+import errno
+import os
+import pathlib
+import selectors
+import shutil
+import socket
+import sys
+import termios
+import time
+import tty
+
+from . import cache, initrd, kernels, klog, modules, qemu, rootfs
+from .errors import GUEST_DIED, KERNEL_REPORT, TIMED_OUT, VmError
+
+BOOT_SECONDS = 180
+LAST_LINES = 100
+# After the guest's own end mark this long for the serial line to catch up.
+DRAIN_SECONDS = 5
+
+BASE_MODULES = ["virtio_pci", "virtio_blk", "virtio_console", "squashfs", "overlay", "9p", "9pnet_virtio"]
+
+
+@dataclasses.dataclass
+class Options:
+    """What the command line asked for."""
+    repository: pathlib.Path
+    command: list
+    kernel: str = kernels.DEFAULT
+    mem: int = 1024
+    cpus: int = 2
+    backing: str | None = None
+    vkms: str = "stock"
+    module: bool = True
+    share: list = dataclasses.field(default_factory=list)
+    append: list = dataclasses.field(default_factory=list)
+    timeout: float | None = None
+    script: bytes | None = None
+
+
+@dataclasses.dataclass
+class Outcome:
+    """How one boot ended."""
+    started: bool = False
+    status: int | None = None
+    timed_out: bool = False
+    failure: str | None = None
+    log: list = dataclasses.field(default_factory=list)
+    qemu_error: str = ""
+
+
+class Session:
+    """Prepares once, boots as often as needed."""
+
+    def __init__(self, options):
+        self.options = options
+        self.kernel = kernels.get(options.kernel)
+        self.image = rootfs.image()
+        self.base, self.later = self._modules()
+
+    def _modules(self):
+        options = self.options
+        base = modules.LoadList(self.kernel)
+        for name in BASE_MODULES:
+            base.add(name)
+        everything = modules.LoadList(self.kernel)
+        everything.order = list(base.order)
+        given = {}
+        if options.module:
+            everything.add_file("gpumem", modules.gpumem(self.kernel, options.repository))
+            if options.backing:
+                given["gpumem"] = [f"backing={options.backing}"]
+        if options.vkms == "stock":
+            everything.add_file("vkms", modules.vkms(self.kernel).read_bytes())
+        later = [(name, data, given.get(name, []) + modules.parameters(name, options.append))
+                 for name, data in everything.order[len(base.order):]]
+        return base.order, later
+
+    def _initrd(self, path):
+        options = self.options
+        out = options.repository / "out/vm"
+        config = {
+            "REPOSITORY": str(options.repository), "REPOSITORY_CACHE": "cache=mmap",
+            "OUT": str(out), "SHARES": str(len(options.share)),
+            "GUEST_PATH": f"{options.repository}/build/guest/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "GUEST_TERM": os.environ.get("TERM", "dumb"),
+        }
+        if self._interactive():
+            size = shutil.get_terminal_size()
+            config["GUEST_SIZE"] = f"{size.lines} {size.columns}"
+        for number, directory in enumerate(options.share):
+            config[f"SHARE_{number}"] = str(directory)
+        busybox = (rootfs.tree() / "usr/bin/busybox").read_bytes()
+        path.write_bytes(initrd.build(busybox, self.base, self.later, config, options.command, options.script))
+        out.mkdir(parents=True, exist_ok=True)
+
+    def _interactive(self):
+        return not self.options.command and self.options.script is None
+
+    def run(self):
+        """Exit status for the user, after at most three boots."""
+        with cache.run_directory() as directory:
+            image = directory / "initrd"
+            self._initrd(image)
+            single = False
+            boots = 0
+            while True:
+                boots += 1
+                outcome = self._boot(directory, image, single)
+                if not single and klog.int3_of_emulation(outcome.log):
+                    cache.say("the guest hit QEMU's int3 fault in kernel text patching: once more with thread=single")
+                    single = True
+                    continue
+                if not outcome.started and not outcome.failure and boots == 1:
+                    cache.say("the guest died before the command started: booting once more")
+                    continue
+                return _judge(outcome)
+
+    def _boot(self, directory, image, single):
+        accel, name = qemu.accelerator(directory, single)
+        pairs = {port: socket.socketpair() for port in ("control", "stdout", "stderr")}
+        console = socket.socketpair() if self._interactive() else None
+        begun = time.monotonic()
+        try:
+            machine = qemu.Machine(self.options, self.kernel, self.image, image, directory,
+                                   {port: pair[1] for port, pair in pairs.items()}, console and console[1], accel)
+            for pair in [*pairs.values(), *([console] if console else [])]:
+                pair[1].close()
+            try:
+                pump = _Pump(machine, {port: pair[0] for port, pair in pairs.items()}, console and console[0])
+                outcome = pump.run(begun, self.options.timeout, name)
+            finally:
+                machine.stop()
+            outcome.log = machine.log_lines()
+            outcome.qemu_error = machine.own_error()
+            return outcome
+        finally:
+            for pair in [*pairs.values(), *([console] if console else [])]:
+                for end in pair:
+                    end.close()
+
+
+class _Pump:
+    """Moves bytes between the guest's ports and our own streams until the end."""
+
+    def __init__(self, machine, ports, console):
+        self.machine = machine
+        self.ports = ports
+        self.console = console
+        self.outcome = Outcome()
+        self.control = b""
+        self.exited = False
+
+    def run(self, begun, timeout, accel_name):
+        self._begun, self._timeout, self._accel = begun, timeout, accel_name
+        self._deadline = begun + BOOT_SECONDS
+        saved = termios.tcgetattr(0) if self.console else None
+        with selectors.DefaultSelector() as selector:
+            self._selector = selector
+            selector.register(self.ports["control"], selectors.EVENT_READ, self._on_control)
+            for name, stream in (("stdout", 1), ("stderr", 2)):
+                selector.register(self.ports[name], selectors.EVENT_READ,
+                                  lambda sock, out=stream: self._copy(sock, out))
+            if self.console:
+                selector.register(self.console, selectors.EVENT_READ, lambda sock: self._copy(sock, 1))
+            try:
+                self._loop()
+            finally:
+                if saved:
+                    termios.tcsetattr(0, termios.TCSADRAIN, saved)
+        return self.outcome
+
+    def _loop(self):
+        while not self.exited and selectors_open(self._selector):
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                self.outcome.timed_out = self.outcome.started
+                return
+            for key, _ in self._selector.select(min(left, 1)):
+                key.data(key.fileobj)
+            if self.machine.process.poll() is not None:
+                break
+        self._drain()
+
+    def _drain(self):
+        """What is still on its way when the guest says that it is done."""
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while self.outcome.status is not None and time.monotonic() < deadline:
+            ended = any("gpumem-vm: command ended" in line for line in self.machine.log_lines()[-50:])
+            events = self._selector.select(0.02)
+            for key, _ in events:
+                key.data(key.fileobj)
+            if ended and not events:
+                return
+        for key, _ in self._selector.select(0):
+            while key.fd >= 0 and key.data(key.fileobj):
+                pass
+
+    def _close(self, sock):
+        if sock.fileno() >= 0:
+            self._selector.unregister(sock)
+            sock.close()
+        return False
+
+    def _copy(self, sock, out):
+        try:
+            data = sock.recv(65536)
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            return self._close(sock)
+        try:
+            write_all(out, data)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise BrokenPipeError from error
+            raise
+        return True
+
+    def _on_control(self, sock):
+        try:
+            data = sock.recv(4096)
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            return self._close(sock)
+        self.control += data
+        while b"\n" in self.control:
+            line, self.control = self.control.split(b"\n", 1)
+            self._message(line.decode("utf-8", "replace"))
+        return False
+
+    def _message(self, line):
+        word, _, rest = line.partition(" ")
+        if word == "start":
+            self.outcome.started = True
+            now = time.monotonic()
+            cache.say(f"booted in {now - self._begun:.1f} s ({self._accel})")
+            self._deadline = now + self._timeout if self._timeout else float("inf")
+            if self.console:
+                tty.setraw(0)
+                self._selector.register(0, selectors.EVENT_READ, self._on_keys)
+        elif word == "exit":
+            self.outcome.status = int(rest)
+            self.exited = True
+        elif word == "fail":
+            self.outcome.failure = rest
+            self.exited = True
+
+    def _on_keys(self, _):
+        data = os.read(0, 4096)
+        if data:
+            self.console.sendall(data)
+        else:
+            self._selector.unregister(0)
+        return False
+
+
+def selectors_open(selector):
+    return bool(selector.get_map())
+
+
+def write_all(descriptor, data):
+    while data:
+        data = data[os.write(descriptor, data):]
+
+
+def _show(title, lines):
+    print(f"tools/vm: {title}", file=sys.stderr)
+    for line in lines:
+        print(f"  {line}", file=sys.stderr)
+    sys.stderr.flush()
+
+
+def _judge(outcome):
+    """The exit status: 71 and 124 before 70, 70 before COMMAND's own."""
+    last = outcome.log[-LAST_LINES:]
+    if klog.panicked(outcome.log):
+        _show(f"the guest's kernel panicked; its last {len(last)} lines:", last)
+        return GUEST_DIED
+    if outcome.failure:
+        _show("kernel log:", last[-20:])
+        raise VmError(f"the guest could not start: {outcome.failure}")
+    if not outcome.started:
+        _show(f"the guest's last {len(last)} kernel lines:", last)
+        raise VmError(f"the guest did not come up: {outcome.qemu_error}")
+    if outcome.timed_out:
+        _show(f"the command outlived its time limit; the guest's last {len(last)} kernel lines:", last)
+        return TIMED_OUT
+    if outcome.status is None:
+        _show(f"the guest went away without a word; its last {len(last)} kernel lines:", last)
+        return GUEST_DIED
+    report = klog.excerpt(outcome.log)
+    if report:
+        _show(f"the kernel reported (the command itself ended with status {outcome.status}):", report)
+        return KERNEL_REPORT
+    return outcome.status
