@@ -22,7 +22,7 @@ _PROBE_SECONDS = 15
 KERNEL_WORDS = ["console=ttyS0", "panic=-1", "loglevel=7", "printk.time=1", "log_buf_len=4M", "mitigations=off",
                 "nokaslr", "tsc=reliable", "no_timer_check", "random.trust_cpu=on", "watchdog_thresh=60",
                 "rcupdate.rcu_cpu_stall_timeout=300", "sysctl.kernel.hung_task_timeout_secs=300",
-                "cryptomgr.notests", "audit=0", "selinux=0", "apparmor=0", "rdinit=/init"]
+                "cryptomgr.notests", "audit=0", "apparmor=0", "rdinit=/init"]
 
 
 def _die_with_parent():

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""The kernel log scanner finds what the kernel really prints, and no more."""
+
+import unittest
+
+from gpumem_vm import klog
+
+REPORTS = (
+    "[   12.345678] WARNING: CPU: 1 PID: 99 at mm/page_alloc.c:1 f+0x1/0x2",
+    "[   12.345678][  T99] BUG: KASAN: slab-use-after-free in f+0x1/0x2",
+    "[   12.345678] BUG: kernel NULL pointer dereference, address: 0000000000000008",
+    "[   12.345678] kernel BUG at mm/migrate.c:1!",
+    "[   12.345678] Oops: 0002 [#1] PREEMPT SMP NOPTI",
+    "[   12.345678] Oops: general protection fault, probably for non-canonical address 0x1",
+    "[   12.345678] UBSAN: array-index-out-of-bounds in a.c:1:2",
+    "[   12.345678] WARNING: possible circular locking dependency detected",
+    "[   12.345678] INFO: possible recursive locking detected",
+    "[   12.345678] WARNING: inconsistent lock state",
+    "[   12.345678] WARNING: suspicious RCU usage",
+    "[   12.345678] BUG: sleeping function called from invalid context at a.c:1",
+    "[   12.345678] INFO: task test:99 blocked for more than 300 seconds.",
+    "[   12.345678] watchdog: BUG: soft lockup - CPU#1 stuck for 120s! [test:99]",
+    "[   12.345678] rcu: INFO: rcu_preempt self-detected stall on CPU",
+    "[   12.345678] kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
+    "[   12.345678] BUG: Bad page state in process test  pfn:12345",
+    "[   12.345678] refcount_t: underflow; use-after-free.",
+    "[   12.345678] list_del corruption, 1->next is LIST_POISON1",
+    "[   12.345678] Call Trace:",
+    "[   12.345678] ------------[ cut here ]------------",
+)
+
+HARMLESS = (
+    "[    0.000000] Linux version 6.12.118+deb13-amd64 (debian-kernel@lists.debian.org)",
+    "[    0.000000] DEBUG: nothing to see",
+    "[    0.140000] Spectre V2 : User space: Vulnerable",
+    "[    1.000000] gpumem: loading out-of-tree module taints kernel.",
+    "[    1.000000] kmemleak: Kernel memory leak detector initialized",
+    "[    1.000000] rcu: Hierarchical RCU implementation.",
+    "[    1.000000] debug: unmapping init memory",
+)
+
+
+class KernelLog(unittest.TestCase):
+    def test_finds_every_kind_of_report(self):
+        for line in REPORTS:
+            with self.subTest(line):
+                self.assertEqual(klog.reports(["ok", line, "ok"]), [1])
+
+    def test_leaves_ordinary_lines_alone(self):
+        self.assertEqual(klog.reports(list(HARMLESS)), [])
+
+    def test_excerpt_starts_just_before_the_report(self):
+        lines = [f"line {i}" for i in range(10)] + [REPORTS[0], "RIP: 0010:f"]
+        self.assertEqual(klog.excerpt(lines), ["line 8", "line 9", REPORTS[0], "RIP: 0010:f"])
+
+    def test_excerpt_of_a_quiet_log_is_empty(self):
+        self.assertEqual(klog.excerpt(list(HARMLESS)), [])
+
+    def test_sees_a_panic(self):
+        self.assertTrue(klog.panicked(["[    1.0] Kernel panic - not syncing: sysrq triggered crash"]))
+        self.assertFalse(klog.panicked(list(HARMLESS)))
+
+    def test_blames_emulation_for_int3_only_without_our_module(self):
+        oops = ["[    1.3] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI", "[    1.3] RIP: 0010:text_poke+0x1/0x2"]
+        self.assertTrue(klog.int3_of_emulation(oops))
+        self.assertFalse(klog.int3_of_emulation(oops + ["[    1.3]  gpumem_migrate_page+0x5/0x10 [gpumem]"]))
+        self.assertFalse(klog.int3_of_emulation(list(HARMLESS)))
+
+
+if __name__ == "__main__":
+    unittest.main()

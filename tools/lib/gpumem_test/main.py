@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""The command line of tools/test."""
+
+import argparse
+import re
+import sys
+import time
+
+from gpumem_vm import build, cache, kernels
+from gpumem_vm.errors import VmError
+
+from . import programs, python_tests, vm_contract
+from .results import FAILED, PASSED, SKIPPED, Result
+
+# What --all runs; a series joins when the module supports it.
+SUPPORTED = ("6.12",)
+
+DESCRIPTION = """\
+Install what is needed, build everything, and run all tests: unit tests and
+Python tests on the host, then the guest's tests and the contract of tools/vm
+in VMs. FILTER selects tests of all kinds by GoogleTest's pattern, for example
+'Pin.*' or '*-Vm.*'."""
+
+EPILOG = """\
+The last line is 'N passed, N failed, N skipped'. Exit status: 0 when no test
+failed and at least one passed, 1 otherwise, 2 for a wrong command line.
+Details: docs/testing.md"""
+
+
+def parser():
+    result = argparse.ArgumentParser(prog="tools/test", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    which = result.add_mutually_exclusive_group()
+    which.add_argument("--kernel", metavar="SERIES", default=kernels.DEFAULT,
+                       help=f"Debian kernel series for the guest (default {kernels.DEFAULT})")
+    which.add_argument("--all", action="store_true",
+                       help=f"every kernel series that the module supports ({', '.join(SUPPORTED)})")
+    result.add_argument("filter", nargs="?", default="*", metavar="FILTER", help="GoogleTest filter pattern")
+    return result
+
+
+def report(result):
+    mark = {PASSED: "ok  ", FAILED: "FAIL", SKIPPED: "skip"}[result.state]
+    print(f"{mark} {result.suite}: {result.name} ({result.seconds:.1f} s)", flush=True)
+
+
+def _report_all(found):
+    for result in found:
+        report(result)
+    return found
+
+
+def _build(kernel):
+    done = build.main(["--kernel", kernel])
+    return [Result("build", kernel, FAILED, 0, "the build failed: its words are above")] if done else []
+
+
+def run(series, pattern):
+    found = _report_all(_build(series[0]))
+    if found:
+        return found
+    found += _report_all(programs.run_units(pattern))
+    found += _report_all(python_tests.run(pattern))
+    for kernel in series:
+        if kernel != series[0]:
+            found += _report_all(_build(kernel))
+        found += programs.run_guest(kernel, pattern, report)
+    found += vm_contract.run(series[0], pattern, report)
+    return found
+
+
+def close(found, seconds):
+    """Failures and skips with their reasons, then the one closing line."""
+    for result in found:
+        if result.state == FAILED:
+            print(f"\nFAILED {result.suite}: {result.name}\n{result.detail.rstrip()}")
+    skipped = [result for result in found if result.state == SKIPPED]
+    if skipped:
+        print("\nskipped:")
+        for result in skipped:
+            print(f"  {result.suite}: {result.name}: {result.detail}")
+    count = {state: sum(result.state == state for result in found) for state in (PASSED, FAILED, SKIPPED)}
+    if not count[PASSED] and not count[FAILED]:
+        print("\nno test matches the filter")
+    print(f"\ntook {seconds:.0f} s")
+    print(f"{count[PASSED]} passed, {count[FAILED]} failed, {count[SKIPPED]} skipped", flush=True)
+    return 0 if count[PASSED] and not count[FAILED] else 1
+
+
+def main(arguments):
+    parsed = parser().parse_args(arguments)
+    if parsed.kernel != kernels.LATEST and not re.fullmatch(r"\d+\.\d+", parsed.kernel):
+        parser().error(f"'{parsed.kernel}' is not a kernel series: say 6.12, another X.Y, or latest")
+    begun = time.monotonic()
+    try:
+        found = run(SUPPORTED if parsed.all else (parsed.kernel,), parsed.filter)
+    except VmError as error:
+        cache.say(str(error))
+        found = [Result("setup", "build root", FAILED, 0, str(error))]
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return close(found, time.monotonic() - begun)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""GoogleTest programs: unit tests in the build root, guest tests in a VM."""
+
+import json
+import re
+import subprocess
+import sys
+
+from gpumem_vm import build
+from gpumem_vm.errors import GUEST_DIED, KERNEL_REPORT, OWN_FAILURE, TIMED_OUT
+
+from . import results
+from .results import FAILED, Result
+
+REPOSITORY = build.REPOSITORY
+RESULTS = REPOSITORY / "build/guest/results"
+GUEST_PROGRAM = REPOSITORY / "build/guest/bin/gpumem-guest-tests"
+# The guest's tests must end within this; the whole of tools/test has ten minutes.
+GUEST_SECONDS = 420
+
+_PROGRESS = re.compile(r"^\[\s*(OK|FAILED|SKIPPED)\s*\] (\S+\.\S+?),?(?: .*\((\d+) ms\))?")
+_DEATHS = {KERNEL_REPORT: "the guest's kernel log holds a report", GUEST_DIED: "the guest died",
+           TIMED_OUT: f"the guest's tests took longer than {GUEST_SECONDS} s", OWN_FAILURE: "tools/vm failed"}
+
+
+def _list(program, pattern):
+    done = build.run_in_root([str(program), "--gtest_list_tests", f"--gtest_filter={pattern}"],
+                             stdout=subprocess.PIPE, text=True)
+    return results.listed(done.stdout) if done.returncode == 0 else None
+
+
+def unit_programs():
+    """What ctest knows: GoogleTest programs, and other commands by name."""
+    done = build.run_in_root(["ctest", "--preset", "guest", "--show-only=json-v1"], stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        return [], []
+    programs, others = [], []
+    for test in json.loads(done.stdout).get("tests", []):
+        command = test.get("command", [])
+        if any(word.startswith("--gtest_filter=") for word in command):
+            if command[0] not in programs:
+                programs.append(command[0])
+        else:
+            others.append((test["name"], command))
+    return programs, others
+
+
+def run_units(pattern):
+    """Run the unit tests in the build root."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    found = []
+    programs, others = unit_programs()
+    if not programs and not others:
+        return [Result("unit", "ctest", FAILED, 0, "ctest knows no test")]
+    for program in programs:
+        name = program.rsplit("/", 1)[-1]
+        expected = _list(program, pattern)
+        if expected is None:
+            found.append(Result("unit", name, FAILED, 0, "the program cannot list its tests"))
+            continue
+        if not expected:
+            continue
+        path = RESULTS / f"{name}.json"
+        path.unlink(missing_ok=True)
+        done = build.run_in_root([program, f"--gtest_filter={pattern}", f"--gtest_output=json:{path}"],
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        judged = results.judge("unit", expected, path)
+        if done.returncode and not any(result.state == FAILED for result in judged):
+            judged.append(Result("unit", name, FAILED, 0, f"exit status {done.returncode}\n{done.stdout[-2000:]}"))
+        found += judged
+    for name, command in others:
+        if not results.matches(pattern, name):
+            continue
+        done = build.run_in_root(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                 errors="replace")
+        state = results.PASSED if done.returncode == 0 and command else FAILED
+        found.append(Result("unit", name, state, 0, done.stdout[-2000:] if state == FAILED else ""))
+    return found
+
+
+def run_guest(kernel, pattern, report):
+    """Run the guest's tests in one boot; report() gets each one as it ends."""
+    if not GUEST_PROGRAM.exists():
+        return [Result("guest", GUEST_PROGRAM.name, FAILED, 0, "the program was not built")]
+    expected = _list(GUEST_PROGRAM, pattern)
+    if expected is None:
+        return [Result("guest", GUEST_PROGRAM.name, FAILED, 0, "the program cannot list its tests")]
+    if not expected:
+        return []
+    suite = f"guest {kernel}"
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"guest-{kernel}.json"
+    path.unlink(missing_ok=True)
+    command = [str(REPOSITORY / "tools/vm"), "--kernel", kernel, "--timeout", str(GUEST_SECONDS), "--",
+               str(GUEST_PROGRAM), f"--gtest_filter={pattern}", f"--gtest_output=json:{path}", "--gtest_color=no"]
+    tail = []
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                          errors="replace") as process:
+        for line in process.stdout:
+            tail = [*tail[-39:], line]
+            match = _PROGRESS.match(line)
+            if match:
+                state = {"OK": results.PASSED, "FAILED": FAILED, "SKIPPED": results.SKIPPED}[match.group(1)]
+                report(Result(suite, match.group(2), state, int(match.group(3) or 0) / 1000))
+    judged = results.judge(suite, expected, path)
+    if process.returncode and (process.returncode in _DEATHS or not any(r.state == FAILED for r in judged)):
+        sys.stdout.write("".join(tail))
+        reason = _DEATHS.get(process.returncode, f"exit status {process.returncode}")
+        judged.append(Result(suite, "guest run", FAILED, 0, reason))
+    return judged
