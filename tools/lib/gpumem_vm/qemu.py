@@ -136,7 +136,7 @@ def accelerator(directory, single=False):
     if kvm_works(directory):
         return ["-accel", "kvm", "-cpu", "host"], "KVM"
     thread = "single" if single else "multi"
-    return ["-accel", f"tcg,thread={thread},tb-size=512", "-cpu", "max"], f"TCG, thread={thread}"
+    return ["-accel", f"tcg,thread={thread},tb-size=512", "-cpu", "max,la57=off"], f"TCG, thread={thread}"
 
 
 def _quoted(path):
