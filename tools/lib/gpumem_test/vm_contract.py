@@ -55,7 +55,7 @@ def kernel_report_ends_with_70(kernel):
 
 def arguments_streams_and_out_arrive_exactly(kernel):
     words = ["a b", "", "$HOME", "'", '"', "\\", "*", "--", "two\nlines", "ü"]
-    program = 'mkdir -p "$OUT/contract"; printf "%s|" "$@"; printf "%s|" "$@" >"$OUT/contract/words"; echo err >&2; pwd >&2'
+    program = 'mkdir -p "$OUT/contract"; printf "%s|" "$@"; printf "%s|" "$@" >"$OUT/contract/words"; echo err >&2; pwd >&2; grep SigIgn /proc/self/status >&2'
     written = REPOSITORY / "out/vm/contract/words"
     written.unlink(missing_ok=True)
     done = _vm(kernel, *BARE, "--", "bash", "-c", program, "bash", *words)
@@ -63,7 +63,7 @@ def arguments_streams_and_out_arrive_exactly(kernel):
     _equal(done.returncode, 0, done)
     _equal(done.stdout, wanted, done)
     _equal(written.read_text(encoding="utf-8"), wanted, done)
-    assert f"err\n{REPOSITORY}\n" in done.stderr, done.stderr
+    assert f"err\n{REPOSITORY}\nSigIgn:\t0000000000000000\n" in done.stderr, done.stderr
 
 
 def module_parameters_shares_and_scripts_arrive(kernel):

@@ -17,7 +17,7 @@ from .errors import VmError
 
 DEFAULT = "6.12"
 LATEST = "latest"
-RECIPE = "1"
+RECIPE = "2"
 
 _MIRROR = "http://deb.debian.org/debian"
 _SECURITY = "http://security.debian.org/debian-security"
@@ -31,6 +31,10 @@ SOURCES = "".join(f"deb [{options}] {site} {suite} main\n" for options, site, su
     ("signed-by=/usr/share/keyrings/debian-archive-keyring.gpg", _MIRROR, "bookworm"),
     ("signed-by=/usr/share/keyrings/debian-archive-keyring.gpg", _SECURITY, "bookworm-security"),
 ))
+
+# What image and headers packages are made of, by their dependencies; newer
+# kernels come in more pieces.
+_PARTS = tuple(f"linux-{part}-" for part in ("headers", "kbuild", "base", "binary", "modules"))
 
 _IMAGE = re.compile(r"linux-image-((\d+\.\d+)\.\d[^-]*(?:-\d+)?-amd64)$")
 
@@ -51,7 +55,8 @@ class Kernel:
 
     @property
     def image(self):
-        return self.path / f"boot/vmlinuz-{self.release}"
+        here = self.path / f"boot/vmlinuz-{self.release}"
+        return here if here.exists() else self.modules / "vmlinuz"
 
     @property
     def modules(self):
@@ -141,10 +146,10 @@ def choose(image_names, header_names, source_names):
 
 def _unpack(index, release, series, scratch):
     wanted = [f"linux-image-{release}", f"linux-headers-{release}", f"linux-source-{series}"]
-    todo = [f"linux-headers-{release}"]
+    todo = [f"linux-image-{release}", f"linux-headers-{release}"]
     while todo:
         for name in index.depends(todo.pop()):
-            if name.startswith(("linux-headers-", "linux-kbuild-")) and name not in wanted:
+            if name.startswith(_PARTS) and name not in wanted:
                 wanted.append(name)
                 todo.append(name)
     # The source must be the image's own: the index may hold a newer one.
@@ -177,8 +182,8 @@ def _keep_vkms(scratch, series):
     archive = scratch / f"usr/src/linux-source-{series}.tar.xz"
     source = scratch / "source"
     source.mkdir()
-    subprocess.run(["tar", "-xf", str(archive), "-C", str(source), "--wildcards",
-                    "linux-source-*/drivers/gpu/drm/vkms/*"], check=True)
+    sandbox.run(["tar", "-xf", str(archive), "-C", str(source), "--wildcards", "--no-same-owner",
+                 "linux-source-*/drivers/gpu/drm/vkms/*"])
     (directory,) = source.glob("linux-source-*/drivers/gpu/drm/vkms")
     directory.rename(scratch / "vkms")
     shutil.rmtree(source)

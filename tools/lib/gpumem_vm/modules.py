@@ -30,7 +30,7 @@ def _make(kernel, source, outside, variables, what):
     if done.returncode:
         sys.stderr.write(done.stdout)
         raise VmError(f"{what} does not build for {kernel.release}: the compiler's words are above")
-    warnings = [line for line in done.stdout.splitlines() if re.search(r"\b(warning|WARNING):", line)]
+    warnings = [line for line in done.stdout.splitlines() if re.search(r":\d+: warning:|WARNING: modpost", line)]
     for line in warnings:
         cache.say(f"{what}: {line}")
 

@@ -72,8 +72,7 @@ def environment():
 
 def run(command, **options):
     """Run a command as (namespace) root on the host's file system."""
-    options.setdefault("check", True)
-    return subprocess.run(namespaces() + command, env=environment(), **options)
+    return _run(namespaces() + command, command, environment(), options)
 
 
 def run_in(root, command, binds=(), cwd="/", extra_env=None, **options):
@@ -88,10 +87,16 @@ def run_in(root, command, binds=(), cwd="/", extra_env=None, **options):
             run(["mkdir", "-p", str(target)])
     mounts = [f"{outside}={inside}" for outside, inside in binds]
     env = environment() | (extra_env or {})
-    options.setdefault("check", True)
-    return subprocess.run(
-        namespaces() + ["sh", str(SCRIPT), str(root), str(cwd), str(len(mounts)), *mounts, *command],
-        env=env, **options)
+    return _run(namespaces() + ["sh", str(SCRIPT), str(root), str(cwd), str(len(mounts)), *mounts, *command],
+                command, env, options)
+
+
+def _run(whole, command, env, options):
+    check = options.pop("check", True)
+    done = subprocess.run(whole, env=env, check=False, **options)
+    if check and done.returncode:
+        raise VmError(f"'{shown(command)}' failed with status {done.returncode}")
+    return done
 
 
 def remove_tree(path):
