@@ -18,7 +18,9 @@ GUEST_PROGRAM = REPOSITORY / "build/guest/bin/gpumem-guest-tests"
 # The guest's tests must end within this; the whole of tools/test has ten minutes.
 GUEST_SECONDS = 420
 
-_PROGRESS = re.compile(r"^\[\s*(OK|FAILED|SKIPPED)\s*\] (\S+\.\S+?),?(?: .*\((\d+) ms\))?")
+_PROGRESS = re.compile(r"^\[\s*(OK|FAILED|SKIPPED)\s*\] (\S+\.[^\s,]+)(?:.*\((\d+) ms\))?")
+_RUNNING = re.compile(r"^\[ RUN\s*\] (\S+)")
+_END = re.compile(r"^\[=+\] .* ran\.")
 _DEATHS = {KERNEL_REPORT: "the guest's kernel log holds a report", GUEST_DIED: "the guest died",
            TIMED_OUT: f"the guest's tests took longer than {GUEST_SECONDS} s", OWN_FAILURE: "tools/vm failed"}
 
@@ -93,18 +95,21 @@ def run_guest(kernel, pattern, report):
     path.unlink(missing_ok=True)
     command = [str(REPOSITORY / "tools/vm"), "--kernel", kernel, "--timeout", str(GUEST_SECONDS), "--",
                str(GUEST_PROGRAM), f"--gtest_filter={pattern}", f"--gtest_output=json:{path}", "--gtest_color=no"]
-    tail = []
+    tail, running, ended = [], "its start", False
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
                           errors="replace") as process:
         for line in process.stdout:
             tail = [*tail[-39:], line]
-            match = _PROGRESS.match(line)
-            if match:
+            if match := _RUNNING.match(line):
+                running = match.group(1)
+            # GoogleTest says skipped and failed tests a second time at the end.
+            ended = ended or bool(_END.match(line))
+            if not ended and (match := _PROGRESS.match(line)):
                 state = {"OK": results.PASSED, "FAILED": FAILED, "SKIPPED": results.SKIPPED}[match.group(1)]
                 report(Result(suite, match.group(2), state, int(match.group(3) or 0) / 1000))
     judged = results.judge(suite, expected, path)
-    if process.returncode and (process.returncode in _DEATHS or not any(r.state == FAILED for r in judged)):
-        sys.stdout.write("".join(tail))
-        reason = _DEATHS.get(process.returncode, f"exit status {process.returncode}")
-        judged.append(Result(suite, "guest run", FAILED, 0, reason))
+    # GoogleTest's own status for failed tests is 1; everything else is more.
+    if process.returncode > 1 or (process.returncode and not any(r.state == FAILED for r in judged)):
+        reason = _DEATHS.get(process.returncode, f"the program ended with status {process.returncode}")
+        judged.append(Result(suite, "guest run", FAILED, 0, f"{reason}, in {running}; its last words:\n{''.join(tail)}"))
     return judged
