@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /sys/kernel/debug/gpumem: a list of all objects and a map of their pages.
+ * Page frame numbers are shown here and in the tracepoints only; both are for
+ * the superuser.
+ */
+#include <linux/debugfs.h>
+#include <linux/mm.h>
+#include <linux/seq_file.h>
+
+#include "gpumem_debugfs.h"
+#include "gpumem_object.h"
+
+static struct dentry *gpumem_debugfs_dir;
+
+static void *gpumem_seq_start(struct seq_file *m, loff_t *pos)
+{
+	mutex_lock(&gpumem_manager.lock);
+	return seq_list_start_head(&gpumem_manager.objects, *pos);
+}
+
+static void *gpumem_seq_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	return seq_list_next(v, &gpumem_manager.objects, pos);
+}
+
+static void gpumem_seq_stop(struct seq_file *m, void *v)
+{
+	mutex_unlock(&gpumem_manager.lock);
+}
+
+static const char *gpumem_object_state(const struct gpumem_object *bo)
+{
+	lockdep_assert_held(&bo->lock);
+
+	if (bo->sgt)
+		return "imported";
+	if (!bo->movable)
+		return "unmovable";
+	return bo->pins ? "pinned" : "movable";
+}
+
+static int gpumem_objects_show(struct seq_file *m, void *v)
+{
+	struct gpumem_object *bo;
+
+	if (v == &gpumem_manager.objects) {
+		seq_puts(m, "# id size resident pins moved state\n");
+		return 0;
+	}
+
+	bo = list_entry(v, struct gpumem_object, link);
+	mutex_lock(&bo->lock);
+	seq_printf(m, "%llu %zu %lu %u %llu %s\n", bo->id, bo->base.size,
+		   bo->resident, bo->pins, bo->moved, gpumem_object_state(bo));
+	mutex_unlock(&bo->lock);
+	return 0;
+}
+
+static int gpumem_pages_show(struct seq_file *m, void *v)
+{
+	unsigned long pfn, start = 0, count = 0;
+	struct gpumem_object *bo;
+	const char *state;
+	struct page *page;
+	pgoff_t i, n;
+
+	if (v == &gpumem_manager.objects) {
+		seq_puts(m, "# pfn count object index state\n");
+		return 0;
+	}
+
+	bo = list_entry(v, struct gpumem_object, link);
+	n = gpumem_object_pages(bo);
+
+	mutex_lock(&bo->lock);
+	state = gpumem_object_state(bo);
+	/* One step past the end flushes the last run. */
+	for (i = 0; i <= n; i++) {
+		page = i < n ? bo->backing->lookup(bo, i) : NULL;
+		pfn = page ? page_to_pfn(page) : 0;
+		if (count && page && pfn == start + count) {
+			count++;
+			continue;
+		}
+		if (count)
+			seq_printf(m, "%lu %lu %llu %lu %s\n", start, count,
+				   bo->id, i - count, state);
+		start = pfn;
+		count = page ? 1 : 0;
+	}
+	mutex_unlock(&bo->lock);
+	return 0;
+}
+
+static const struct seq_operations gpumem_objects_sops = {
+	.start = gpumem_seq_start,
+	.next = gpumem_seq_next,
+	.stop = gpumem_seq_stop,
+	.show = gpumem_objects_show,
+};
+DEFINE_SEQ_ATTRIBUTE(gpumem_objects);
+
+static const struct seq_operations gpumem_pages_sops = {
+	.start = gpumem_seq_start,
+	.next = gpumem_seq_next,
+	.stop = gpumem_seq_stop,
+	.show = gpumem_pages_show,
+};
+DEFINE_SEQ_ATTRIBUTE(gpumem_pages);
+
+/**
+ * gpumem_debugfs_init - make the files
+ *
+ * Nothing depends on them, so there is no error to report.
+ */
+void gpumem_debugfs_init(void)
+{
+	gpumem_debugfs_dir = debugfs_create_dir("gpumem", NULL);
+	debugfs_create_file("objects", 0400, gpumem_debugfs_dir, NULL,
+			    &gpumem_objects_fops);
+	debugfs_create_file("pages", 0400, gpumem_debugfs_dir, NULL,
+			    &gpumem_pages_fops);
+}
+
+/**
+ * gpumem_debugfs_fini - remove the files
+ */
+void gpumem_debugfs_fini(void)
+{
+	debugfs_remove_recursive(gpumem_debugfs_dir);
+}

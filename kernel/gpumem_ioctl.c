@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The driver's ioctls: check every input, then call the object manager. Each
+ * refuses unknown flags and fields that must be zero, and changes nothing when
+ * it fails.
+ */
+#include <linux/overflow.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_vma_manager.h>
+#include <drm/gpumem_drm.h>
+
+#include "gpumem_file.h"
+#include "gpumem_ioctl.h"
+#include "gpumem_object.h"
+
+static int gpumem_ioctl_create(struct drm_device *dev, void *data,
+			       struct drm_file *file)
+{
+	struct drm_gpumem_create *args = data;
+	struct gpumem_object *bo;
+	size_t size;
+	int ret;
+
+	if (args->flags || args->handle)
+		return -EINVAL;
+	if (!args->size || args->size > SIZE_MAX - (PAGE_SIZE - 1))
+		return -EINVAL;
+	size = PAGE_ALIGN(args->size);
+
+	bo = gpumem_object_create(dev, size);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
+
+	ret = drm_gem_handle_create(file, &bo->base, &args->handle);
+	drm_gem_object_put(&bo->base);
+	if (ret)
+		return ret;
+
+	args->size = size;
+	return 0;
+}
+
+static int gpumem_ioctl_mmap_offset(struct drm_device *dev, void *data,
+				    struct drm_file *file)
+{
+	struct drm_gpumem_mmap_offset *args = data;
+	struct drm_gem_object *obj;
+
+	if (args->flags || args->offset)
+		return -EINVAL;
+
+	obj = drm_gem_object_lookup(file, args->handle);
+	if (!obj)
+		return -ENOENT;
+
+	args->offset = drm_vma_node_offset_addr(&obj->vma_node);
+	drm_gem_object_put(obj);
+	return 0;
+}
+
+static void gpumem_put_objects(struct drm_gem_object **objs, u32 count)
+{
+	while (count--)
+		drm_gem_object_put(objs[count]);
+	kvfree(objs);
+}
+
+/* Look up a user array of handles. Returns an array of references. */
+static struct drm_gem_object **gpumem_get_objects(struct drm_file *file,
+						  u64 handles, u32 count)
+{
+	u32 __user *user = u64_to_user_ptr(handles);
+	struct drm_gem_object **objs;
+	u32 i, handle;
+
+	if (!count)
+		return ERR_PTR(-EINVAL);
+	if (count > GPUMEM_PIN_MAX_HANDLES)
+		return ERR_PTR(-E2BIG);
+
+	objs = kvmalloc_array(count, sizeof(*objs), GFP_KERNEL);
+	if (!objs)
+		return ERR_PTR(-ENOMEM);
+
+	for (i = 0; i < count; i++) {
+		if (get_user(handle, user + i)) {
+			gpumem_put_objects(objs, i);
+			return ERR_PTR(-EFAULT);
+		}
+		objs[i] = drm_gem_object_lookup(file, handle);
+		if (!objs[i]) {
+			gpumem_put_objects(objs, i);
+			return ERR_PTR(-ENOENT);
+		}
+	}
+	return objs;
+}
+
+static int gpumem_ioctl_pin(struct drm_device *dev, void *data,
+			    struct drm_file *file)
+{
+	struct drm_gpumem_pin *args = data;
+	struct drm_gem_object **objs;
+	int ret;
+
+	if (args->flags)
+		return -EINVAL;
+
+	objs = gpumem_get_objects(file, args->handles, args->count);
+	if (IS_ERR(objs))
+		return PTR_ERR(objs);
+
+	ret = gpumem_file_pin(file->driver_priv, objs, args->count);
+	gpumem_put_objects(objs, args->count);
+	return ret;
+}
+
+static int gpumem_ioctl_unpin(struct drm_device *dev, void *data,
+			      struct drm_file *file)
+{
+	struct drm_gpumem_pin *args = data;
+	struct drm_gem_object **objs;
+	int ret;
+
+	if (args->flags)
+		return -EINVAL;
+
+	objs = gpumem_get_objects(file, args->handles, args->count);
+	if (IS_ERR(objs))
+		return PTR_ERR(objs);
+
+	ret = gpumem_file_unpin(file->driver_priv, objs, args->count);
+	gpumem_put_objects(objs, args->count);
+	return ret;
+}
+
+static int gpumem_ioctl_query(struct drm_device *dev, void *data,
+			      struct drm_file *file)
+{
+	struct drm_gpumem_query *args = data;
+	struct drm_gem_object *obj;
+	struct gpumem_object *bo;
+	u32 handle = args->handle;
+
+	args->handle = 0;
+	if (memchr_inv(args, 0, sizeof(*args)))
+		return -EINVAL;
+	args->handle = handle;
+
+	obj = drm_gem_object_lookup(file, handle);
+	if (!obj)
+		return -ENOENT;
+	bo = to_gpumem_object(obj);
+
+	args->file_pins = gpumem_file_pins(file->driver_priv, obj);
+	args->size = obj->size;
+	if (bo->sgt)
+		args->flags |= GPUMEM_QUERY_IMPORTED;
+	if (bo->movable)
+		args->flags |= GPUMEM_QUERY_MOVABLE;
+
+	mutex_lock(&bo->lock);
+	args->resident_pages = bo->resident;
+	args->pins = bo->pins;
+	args->moved = bo->moved;
+	mutex_unlock(&bo->lock);
+
+	drm_gem_object_put(obj);
+	return 0;
+}
+
+static int gpumem_ioctl_stats(struct drm_device *dev, void *data,
+			      struct drm_file *file)
+{
+	const struct gpumem_counters *count = &gpumem_manager.counters;
+	struct drm_gpumem_stats *args = data;
+
+	if (memchr_inv(args, 0, sizeof(*args)))
+		return -EINVAL;
+
+	args->backing = gpumem_manager.backing->id;
+	if (gpumem_manager.movable)
+		args->flags |= GPUMEM_STATS_MOVABLE;
+	args->objects = atomic64_read(&count->objects);
+	args->bytes = atomic64_read(&count->bytes);
+	args->resident_pages = atomic64_read(&count->resident_pages);
+	args->pinned_objects = atomic64_read(&count->pinned_objects);
+	args->isolated = atomic64_read(&count->isolated);
+	args->moved = atomic64_read(&count->moved);
+	args->put_back = atomic64_read(&count->put_back);
+	args->refused_pinned = atomic64_read(&count->refused_pinned);
+	args->refused_busy = atomic64_read(&count->refused_busy);
+	args->faults = atomic64_read(&count->faults);
+	return 0;
+}
+
+const struct drm_ioctl_desc gpumem_ioctls[GPUMEM_NUM_IOCTLS] = {
+	DRM_IOCTL_DEF_DRV(GPUMEM_CREATE, gpumem_ioctl_create,
+			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(GPUMEM_MMAP_OFFSET, gpumem_ioctl_mmap_offset,
+			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(GPUMEM_PIN, gpumem_ioctl_pin, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(GPUMEM_UNPIN, gpumem_ioctl_unpin, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(GPUMEM_QUERY, gpumem_ioctl_query, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(GPUMEM_STATS, gpumem_ioctl_stats, DRM_RENDER_ALLOW),
+};

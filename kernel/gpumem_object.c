@@ -1,0 +1,532 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The object manager: lifetime, pins, kernel mappings and the rules under which
+ * a page may move. This file owns the state of objects and pages.
+ *
+ * States of a page slot
+ * =====================
+ *
+ *   state     | meaning                       | who may take the page away
+ *   ----------+-------------------------------+---------------------------------
+ *   empty     | no memory yet                 | -
+ *   movable   | resident, object not pinned   | migration, free
+ *   isolated  | movable, and the kernel has   | migration, putback, free
+ *             | put it on a migration list    |
+ *   pinned    | resident, object has pins     | nobody until the last unpin
+ *   unmovable | resident, module loaded with  | free
+ *             | movable=0                     |
+ *
+ * Legal changes
+ *
+ *   empty    -> movable    populate: first touch, pin
+ *   movable  -> isolated   the kernel's isolate callback, if there is no pin
+ *   isolated -> movable    putback, or migrated (the slot then holds the copy)
+ *   movable, isolated <-> pinned   first pin, last unpin. Pinning does not wait
+ *                          for isolated pages: their migration is refused and
+ *                          they are put back.
+ *   any      -> empty      object freed. An isolated page loses its owner and
+ *                          is freed by the kernel when it drops its reference.
+ *
+ * A pin holds no reference on any page. That is enough because nothing but
+ * migration and free can take a page from a slot, free needs the last reference
+ * on the object, and migration looks at the pin count under the object's lock,
+ * which pinning takes as well.
+ *
+ * Lock order, outermost first
+ * ===========================
+ *
+ *   mmap_lock
+ *     dma_resv of the object (PRIME pins and maps into the kernel under it)
+ *       gpumem_manager.lock
+ *         gpumem_object.lock
+ *           page lock           (allocating and freeing pages)
+ *           page table locks    (fault)
+ *           i_mmap_rwsem        (revoking mappings)
+ *
+ * Callbacks of the kernel run inside memory compaction, which can run inside
+ * any allocation, also one that is made under any of these locks. They come in
+ * with the page lock held and only trylock gpumem_object.lock, then dma_resv.
+ * The one lock that a callback waits for is i_mmap_rwsem, as the kernel's own
+ * reverse-map walk does; for this reason nothing here allocates under it.
+ * Callbacks never call into importers of a dma-buf.
+ */
+#include <linux/dma-resv.h>
+#include <linux/iosys-map.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/vmalloc.h>
+
+#include <drm/drm_device.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_prime.h>
+#include <drm/drm_print.h>
+
+#include "gpumem_object.h"
+#include "gpumem_trace.h"
+
+struct gpumem_manager gpumem_manager;
+
+static const struct gpumem_backing * const gpumem_backings[] = {
+	&gpumem_mops_backing,
+};
+
+/**
+ * gpumem_manager_init - choose the backing of all future objects
+ * @backing: name of a backing
+ * @movable: hand pages to the kernel as movable
+ *
+ * Returns: 0, or -EINVAL if there is no such backing.
+ */
+int gpumem_manager_init(const char *backing, bool movable)
+{
+	struct gpumem_manager *mgr = &gpumem_manager;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(gpumem_backings); i++) {
+		if (!strcmp(backing, gpumem_backings[i]->name)) {
+			mgr->backing = gpumem_backings[i];
+			mgr->movable = movable;
+			mutex_init(&mgr->lock);
+			INIT_LIST_HEAD(&mgr->objects);
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+/**
+ * gpumem_object_free - &drm_gem_object_funcs.free
+ * @obj: GEM object without references
+ */
+void gpumem_object_free(struct drm_gem_object *obj)
+{
+	struct gpumem_object *bo = to_gpumem_object(obj);
+	struct gpumem_manager *mgr = &gpumem_manager;
+
+	drm_WARN_ON(obj->dev, bo->pins || bo->vmap_users);
+
+	mutex_lock(&mgr->lock);
+	list_del(&bo->link);
+	mutex_unlock(&mgr->lock);
+
+	atomic64_dec(&mgr->counters.objects);
+	atomic64_sub(obj->size, &mgr->counters.bytes);
+
+	bo->backing->fini(bo);
+	drm_gem_object_release(obj);
+	mutex_destroy(&bo->lock);
+	kfree(bo);
+}
+
+/**
+ * gpumem_object_prime_pin - &drm_gem_object_funcs.pin
+ * @obj: GEM object that gets a dma-buf attachment
+ *
+ * Returns: as gpumem_object_pin().
+ */
+int gpumem_object_prime_pin(struct drm_gem_object *obj)
+{
+	return gpumem_object_pin(to_gpumem_object(obj));
+}
+
+/**
+ * gpumem_object_prime_unpin - &drm_gem_object_funcs.unpin
+ * @obj: GEM object that loses a dma-buf attachment
+ */
+void gpumem_object_prime_unpin(struct drm_gem_object *obj)
+{
+	gpumem_object_unpin(to_gpumem_object(obj));
+}
+
+/*
+ * An array of all pages of a pinned object. The lookups need the lock; the
+ * pages stay valid without it because of the pin.
+ */
+static struct page **gpumem_object_page_array(struct gpumem_object *bo)
+{
+	pgoff_t i, n = gpumem_object_pages(bo);
+	struct page **pages;
+
+	pages = kvmalloc_array(n, sizeof(*pages), GFP_KERNEL);
+	if (!pages)
+		return NULL;
+
+	mutex_lock(&bo->lock);
+	for (i = 0; i < n; i++)
+		pages[i] = bo->backing->lookup(bo, i);
+	mutex_unlock(&bo->lock);
+
+	return pages;
+}
+
+/**
+ * gpumem_object_get_sg_table - &drm_gem_object_funcs.get_sg_table
+ * @obj: pinned GEM object
+ *
+ * Returns: a table the caller frees, or an ERR_PTR() of -ENOMEM.
+ */
+struct sg_table *gpumem_object_get_sg_table(struct drm_gem_object *obj)
+{
+	struct gpumem_object *bo = to_gpumem_object(obj);
+	struct sg_table *sgt;
+	struct page **pages;
+
+	pages = gpumem_object_page_array(bo);
+	if (!pages)
+		return ERR_PTR(-ENOMEM);
+
+	sgt = drm_prime_pages_to_sg(obj->dev, pages, gpumem_object_pages(bo));
+	kvfree(pages);
+	return sgt;
+}
+
+/**
+ * gpumem_object_vmap_pages - map an object's pages into the kernel
+ * @bo: resident and pinned object
+ * @map: receives the address
+ *
+ * For backings that have pages of their own.
+ *
+ * Returns: 0 or -ENOMEM.
+ */
+int gpumem_object_vmap_pages(struct gpumem_object *bo, struct iosys_map *map)
+{
+	struct page **pages;
+	void *addr;
+
+	pages = gpumem_object_page_array(bo);
+	if (!pages)
+		return -ENOMEM;
+
+	addr = vmap(pages, gpumem_object_pages(bo), VM_MAP, PAGE_KERNEL);
+	kvfree(pages);
+	if (!addr)
+		return -ENOMEM;
+
+	iosys_map_set_vaddr(map, addr);
+	return 0;
+}
+
+/**
+ * gpumem_object_vunmap_pages - undo gpumem_object_vmap_pages()
+ * @bo: the object
+ * @map: the address
+ */
+void gpumem_object_vunmap_pages(struct gpumem_object *bo, struct iosys_map *map)
+{
+	vunmap(map->vaddr);
+}
+
+/**
+ * gpumem_object_vmap - &drm_gem_object_funcs.vmap
+ * @obj: GEM object, reservation held
+ * @map: receives the kernel address
+ *
+ * Pins the object until gpumem_object_vunmap(). Calls nest and share one
+ * mapping.
+ *
+ * Returns: 0 or a negative errno.
+ */
+int gpumem_object_vmap(struct drm_gem_object *obj, struct iosys_map *map)
+{
+	struct gpumem_object *bo = to_gpumem_object(obj);
+	int ret;
+
+	dma_resv_assert_held(obj->resv);
+
+	if (!bo->vmap_users) {
+		ret = gpumem_object_pin(bo);
+		if (ret)
+			return ret;
+		ret = bo->backing->vmap(bo, &bo->vmap);
+		if (ret) {
+			gpumem_object_unpin(bo);
+			return ret;
+		}
+	}
+	bo->vmap_users++;
+	*map = bo->vmap;
+	return 0;
+}
+
+/**
+ * gpumem_object_vunmap - &drm_gem_object_funcs.vunmap
+ * @obj: GEM object, reservation held
+ * @map: the address
+ */
+void gpumem_object_vunmap(struct drm_gem_object *obj,
+				 struct iosys_map *map)
+{
+	struct gpumem_object *bo = to_gpumem_object(obj);
+
+	dma_resv_assert_held(obj->resv);
+
+	if (drm_WARN_ON(obj->dev, !bo->vmap_users))
+		return;
+	if (!--bo->vmap_users) {
+		bo->backing->vunmap(bo, &bo->vmap);
+		iosys_map_clear(&bo->vmap);
+		gpumem_object_unpin(bo);
+	}
+}
+
+/**
+ * gpumem_object_mmap - &drm_gem_object_funcs.mmap
+ * @obj: GEM object with a reference for the mapping
+ * @vma: mapping; its offset counts from the object's fake offset
+ *
+ * Returns: 0 or a negative errno.
+ */
+int gpumem_object_mmap(struct drm_gem_object *obj,
+			      struct vm_area_struct *vma)
+{
+	struct gpumem_object *bo = to_gpumem_object(obj);
+
+	return bo->backing->mmap(bo, vma);
+}
+
+/**
+ * gpumem_object_status - &drm_gem_object_funcs.status, for fdinfo
+ * @obj: GEM object
+ *
+ * Returns: whether it is resident. Does not sleep.
+ */
+enum drm_gem_object_status gpumem_object_status(struct drm_gem_object *obj)
+{
+	struct gpumem_object *bo = to_gpumem_object(obj);
+
+	return READ_ONCE(bo->resident) ? DRM_GEM_OBJECT_RESIDENT : 0;
+}
+
+/**
+ * gpumem_object_rss - &drm_gem_object_funcs.rss, for fdinfo
+ * @obj: GEM object
+ *
+ * Returns: bytes that have memory. Does not sleep.
+ */
+size_t gpumem_object_rss(struct drm_gem_object *obj)
+{
+	struct gpumem_object *bo = to_gpumem_object(obj);
+
+	return READ_ONCE(bo->resident) << PAGE_SHIFT;
+}
+
+/*
+ * Both kinds of objects start here. drm_gem_object_release() undoes whatever
+ * was done to @base.
+ */
+static struct gpumem_object *
+gpumem_object_alloc(struct drm_device *dev, size_t size,
+		    const struct gpumem_backing *backing, struct sg_table *sgt)
+{
+	struct gpumem_manager *mgr = &gpumem_manager;
+	struct drm_gem_object *obj;
+	struct gpumem_object *bo;
+	int ret;
+
+	obj = dev->driver->gem_create_object(dev, size);
+	if (IS_ERR(obj))
+		return ERR_CAST(obj);
+
+	bo = to_gpumem_object(obj);
+	drm_gem_private_object_init(dev, obj, size);
+	mutex_init(&bo->lock);
+	bo->backing = backing;
+	bo->sgt = sgt;
+	bo->movable = mgr->movable && !sgt;
+	bo->id = atomic64_inc_return(&mgr->next_id);
+
+	/*
+	 * An offset range for every object, whether it will be mapped or not:
+	 * mmap of a dma-buf has no other place to make one, and one range each
+	 * keeps the walk that revokes a page's mappings short.
+	 */
+	ret = drm_gem_create_mmap_offset(obj);
+	if (ret)
+		goto err_release;
+
+	ret = backing->init(bo);
+	if (ret)
+		goto err_release;
+
+	atomic64_inc(&mgr->counters.objects);
+	atomic64_add(size, &mgr->counters.bytes);
+
+	mutex_lock(&mgr->lock);
+	list_add_tail(&bo->link, &mgr->objects);
+	mutex_unlock(&mgr->lock);
+
+	return bo;
+
+err_release:
+	drm_gem_object_release(obj);
+	mutex_destroy(&bo->lock);
+	kfree(bo);
+	return ERR_PTR(ret);
+}
+
+/**
+ * gpumem_object_create - create a buffer
+ * @dev: device whose driver embeds struct gpumem_object first in its objects
+ * @size: bytes, a multiple of the page size, not 0
+ *
+ * The buffer has no pages yet; they come zeroed with the first touch or pin.
+ *
+ * Returns: the object with one reference, or an ERR_PTR().
+ */
+struct gpumem_object *gpumem_object_create(struct drm_device *dev, size_t size)
+{
+	if (drm_WARN_ON(dev, !size || !PAGE_ALIGNED(size)))
+		return ERR_PTR(-EINVAL);
+
+	/* The bookkeeping of a buffer that can never be filled is refused. */
+	if (size >> PAGE_SHIFT > totalram_pages())
+		return ERR_PTR(-ENOMEM);
+
+	return gpumem_object_alloc(dev, size, gpumem_manager.backing, NULL);
+}
+
+/**
+ * gpumem_object_create_imported - wrap a buffer of another device
+ * @dev: importing device
+ * @size: bytes, a multiple of the page size
+ * @sgt: the mapped table; the object owns it if this succeeds
+ *
+ * Returns: the object with one reference, or an ERR_PTR().
+ */
+struct gpumem_object *
+gpumem_object_create_imported(struct drm_device *dev, size_t size,
+			      struct sg_table *sgt)
+{
+	return gpumem_object_alloc(dev, size, &gpumem_import_backing, sgt);
+}
+
+/**
+ * gpumem_object_pin - make an object resident and keep its pages in place
+ * @bo: the object
+ *
+ * Pins nest. Takes constant time if the object is resident. Waits for at most
+ * one page copy of a move that is under way. May be called with the object's
+ * reservation held.
+ *
+ * Returns: 0, -ENOMEM, -EINTR when the task is being killed, or -EOVERFLOW.
+ * On error nothing is pinned and no page was added.
+ */
+int gpumem_object_pin(struct gpumem_object *bo)
+{
+	pgoff_t n = gpumem_object_pages(bo);
+	int ret = 0;
+
+	mutex_lock(&bo->lock);
+	if (bo->pins == UINT_MAX) {
+		ret = -EOVERFLOW;
+		goto out;
+	}
+	if (bo->resident < n) {
+		ret = bo->backing->populate(bo, 0, n);
+		if (ret)
+			goto out;
+	}
+	if (!bo->pins)
+		atomic64_inc(&gpumem_manager.counters.pinned_objects);
+	WRITE_ONCE(bo->pins, bo->pins + 1);
+	trace_gpumem_pin(bo->id, bo->pins);
+out:
+	mutex_unlock(&bo->lock);
+	return ret;
+}
+
+/**
+ * gpumem_object_unpin - undo one gpumem_object_pin()
+ * @bo: the object
+ */
+void gpumem_object_unpin(struct gpumem_object *bo)
+{
+	mutex_lock(&bo->lock);
+	if (!drm_WARN_ON(bo->base.dev, !bo->pins)) {
+		WRITE_ONCE(bo->pins, bo->pins - 1);
+		if (!bo->pins)
+			atomic64_dec(&gpumem_manager.counters.pinned_objects);
+		trace_gpumem_unpin(bo->id, bo->pins);
+	}
+	mutex_unlock(&bo->lock);
+}
+
+/**
+ * gpumem_object_begin_move - may a page of this object move now?
+ * @bo: object that owns a locked page
+ *
+ * For migration callbacks. Never sleeps. On success the object's lock and
+ * reservation are held until gpumem_object_end_move(): no fault, pin or new
+ * fence gets in between.
+ *
+ * Returns: 0, -EBUSY if the object is pinned, -EAGAIN if a lock is held or a
+ * fence has not signalled.
+ */
+int gpumem_object_begin_move(struct gpumem_object *bo)
+{
+	struct gpumem_counters *count = &gpumem_manager.counters;
+
+	/*
+	 * Direct compaction is not annotated as reclaim on every kernel. With
+	 * this, lockdep knows on all of them that a lock that is slept on here
+	 * must not be held over an allocation.
+	 */
+	fs_reclaim_acquire(GFP_KERNEL);
+
+	if (!mutex_trylock(&bo->lock))
+		goto err_busy;
+
+	if (bo->pins) {
+		mutex_unlock(&bo->lock);
+		fs_reclaim_release(GFP_KERNEL);
+		atomic64_inc(&count->refused_pinned);
+		return -EBUSY;
+	}
+
+	if (!dma_resv_trylock(bo->base.resv))
+		goto err_unlock;
+	if (!dma_resv_test_signaled(bo->base.resv, DMA_RESV_USAGE_BOOKKEEP))
+		goto err_unlock_resv;
+
+	return 0;
+
+err_unlock_resv:
+	dma_resv_unlock(bo->base.resv);
+err_unlock:
+	mutex_unlock(&bo->lock);
+err_busy:
+	fs_reclaim_release(GFP_KERNEL);
+	atomic64_inc(&count->refused_busy);
+	return -EAGAIN;
+}
+
+/**
+ * gpumem_object_end_move - after gpumem_object_begin_move() succeeded
+ * @bo: the object; may be freed as soon as the callback returns
+ * @moved: the page was moved
+ */
+void gpumem_object_end_move(struct gpumem_object *bo, bool moved)
+{
+	if (moved) {
+		WRITE_ONCE(bo->moved, bo->moved + 1);
+		atomic64_inc(&gpumem_manager.counters.moved);
+	}
+	dma_resv_unlock(bo->base.resv);
+	mutex_unlock(&bo->lock);
+	fs_reclaim_release(GFP_KERNEL);
+}
+
+/**
+ * gpumem_object_add_resident - account pages that came or went
+ * @bo: the object, locked
+ * @pages: number of pages, negative when they went
+ */
+void gpumem_object_add_resident(struct gpumem_object *bo, long pages)
+{
+	lockdep_assert_held(&bo->lock);
+
+	WRITE_ONCE(bo->resident, bo->resident + pages);
+	atomic64_add(pages, &gpumem_manager.counters.resident_pages);
+}
