@@ -55,7 +55,8 @@ def kernel_report_ends_with_70(kernel):
 
 def arguments_streams_and_out_arrive_exactly(kernel):
     words = ["a b", "", "$HOME", "'", '"', "\\", "*", "--", "two\nlines", "ü"]
-    program = 'mkdir -p "$OUT/contract"; printf "%s|" "$@"; printf "%s|" "$@" >"$OUT/contract/words"; echo err >&2; pwd >&2; grep SigIgn /proc/self/status >&2'
+    program = ('mkdir -p "$OUT/contract"; printf "%s|" "$@"; printf "%s|" "$@" >"$OUT/contract/words"; '
+               'echo err >&2; pwd >&2; grep SigIgn /proc/self/status >&2')
     written = REPOSITORY / "out/vm/contract/words"
     written.unlink(missing_ok=True)
     done = _vm(kernel, *BARE, "--", "bash", "-c", program, "bash", *words)

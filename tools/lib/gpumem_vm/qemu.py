@@ -19,8 +19,8 @@ _PROBE_CODE = bytes((0xB0, 0x01, 0xE6, 0xF4, 0xF4, 0xEB, 0xFD))
 _PROBE_SECONDS = 15
 
 # Why each word: docs/vm.md.
-KERNEL_WORDS = ["console=ttyS0", "panic=-1", "loglevel=7", "printk.time=1", "log_buf_len=4M", "mitigations=off",
-                "nokaslr", "tsc=reliable", "no_timer_check", "random.trust_cpu=on", "watchdog_thresh=60",
+KERNEL_WORDS = ["console=ttyS0", "panic=-1", "loglevel=7", "printk.time=1", "printk.devkmsg=on", "log_buf_len=4M",
+                "mitigations=off", "nokaslr", "tsc=reliable", "no_timer_check", "random.trust_cpu=on", "watchdog_thresh=60",
                 "rcupdate.rcu_cpu_stall_timeout=300", "sysctl.kernel.hung_task_timeout_secs=300",
                 "cryptomgr.notests", "audit=0", "apparmor=0", "rdinit=/init"]
 
