@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+// Opening, closing and querying a device.
+#include "device.hpp"
+
+#include <gpumem/gpumem.h>
+
+#include <drm/gpumem_drm.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <string>
+
+using gpumem::internal::current_system;
+using gpumem::internal::no_throw;
+using gpumem::internal::System;
+
+static_assert(GPUMEM_BACKING_KIND_MOPS == GPUMEM_BACKING_MOPS);
+
+void gpumem_device::put() {
+    if (refs.fetch_sub(1, std::memory_order_acq_rel) == 1)
+        delete this;
+}
+
+void gpumem_device::close_unused_handle_locked(std::uint32_t handle) {
+    if (handle_users.contains(handle))
+        return;
+    drm_gem_close args{};
+    args.handle = handle;
+    ioctl(DRM_IOCTL_GEM_CLOSE, &args);
+}
+
+void gpumem_device::drop_handle_locked(std::uint32_t handle) {
+    const auto users = handle_users.find(handle);
+    if (--users->second > 0)
+        return;
+    handle_users.erase(users);
+    close_unused_handle_locked(handle);
+}
+
+namespace {
+
+constexpr const char *DRIVER = "gpumem";
+// The struct as it was in 0.1; callers built against it stay welcome.
+constexpr std::size_t STATS_SIZE_0_1 =
+    offsetof(gpumem_device_stats, faults) + sizeof(std::uint64_t);
+
+// Make a device of @fd, which it owns from now on, also if this fails.
+int adopt_fd(System &sys, int fd, gpumem_device **out) {
+    int ret = -ENODEV;
+    try {
+        if (sys.driver_name(fd) == DRIVER) {
+            *out = new gpumem_device(sys, fd);
+            return 0;
+        }
+    } catch (const std::bad_alloc &) {
+        ret = -ENOMEM;
+    }
+    sys.close(fd);
+    return ret;
+}
+
+int open_node(System &sys, const char *path, gpumem_device **out) {
+    const int fd = sys.open(path);
+    return fd < 0 ? fd : adopt_fd(sys, fd, out);
+}
+
+int open_first(System &sys, gpumem_device **out) {
+    for (const std::string &path : sys.render_nodes()) {
+        const int ret = open_node(sys, path.c_str(), out);
+        // Another driver's node, or one that this user may not open.
+        if (ret == 0 || ret == -ENOMEM || ret == -EMFILE || ret == -ENFILE)
+            return ret;
+    }
+    return -ENODEV;
+}
+
+} // namespace
+
+int gpumem_device_open(const char *path, gpumem_device **out) {
+    if (!out)
+        return -EINVAL;
+    return no_throw([&] {
+        System &sys = current_system();
+        return path ? open_node(sys, path, out) : open_first(sys, out);
+    });
+}
+
+int gpumem_device_from_fd(int fd, gpumem_device **out) {
+    if (!out)
+        return -EINVAL;
+    if (fd < 0)
+        return -EBADF;
+    return no_throw([&] {
+        System &sys = current_system();
+        const int copy = sys.duplicate(fd);
+        return copy < 0 ? copy : adopt_fd(sys, copy, out);
+    });
+}
+
+void gpumem_device_close(gpumem_device *dev) {
+    if (dev)
+        dev->put();
+}
+
+int gpumem_device_fd(const gpumem_device *dev) {
+    return dev ? dev->fd : -EINVAL;
+}
+
+int gpumem_device_query(gpumem_device *dev, gpumem_device_stats *stats) {
+    if (!dev || !stats || stats->size < STATS_SIZE_0_1)
+        return -EINVAL;
+
+    drm_gpumem_stats args{};
+    const int ret = dev->ioctl(DRM_IOCTL_GPUMEM_STATS, &args);
+    if (ret < 0)
+        return ret;
+
+    const std::uint32_t size = stats->size;
+    gpumem_device_stats known{};
+    known.size = size;
+    known.backing = args.backing;
+    known.movable = (args.flags & GPUMEM_STATS_MOVABLE) ? 1 : 0;
+    known.objects = args.objects;
+    known.bytes = args.bytes;
+    known.resident_pages = args.resident_pages;
+    known.pinned_objects = args.pinned_objects;
+    known.isolated = args.isolated;
+    known.moved = args.moved;
+    known.put_back = args.put_back;
+    known.refused_pinned = args.refused_pinned;
+    known.refused_busy = args.refused_busy;
+    known.faults = args.faults;
+
+    // A caller newer than this library reads zeros in fields unknown to it.
+    std::memset(static_cast<void *>(stats), 0, size);
+    std::memcpy(stats, &known, std::min<std::size_t>(size, sizeof(known)));
+    return 0;
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// Pinning and unpinning. The driver counts pins per object and file; the
+// library counts them per bo as well, because several bos can share an object
+// and each drops only its own.
+#include "bo.hpp"
+
+#include <gpumem/gpumem.h>
+
+#include <drm/gpumem_drm.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+using gpumem::internal::no_throw;
+
+namespace {
+
+int pin_ioctl(gpumem_device &dev, unsigned long request,
+              std::span<const std::uint32_t> handles) {
+    drm_gpumem_pin args{};
+    args.handles = reinterpret_cast<std::uintptr_t>(handles.data());
+    args.count = static_cast<std::uint32_t>(handles.size());
+    return dev.ioctl(request, &args);
+}
+
+int check_array(const gpumem_device *dev, gpumem_bo *const *bos,
+                std::uint32_t count) {
+    if (!dev || !bos || count == 0)
+        return -EINVAL;
+    if (count > GPUMEM_PIN_MAX_HANDLES)
+        return -E2BIG;
+    for (const gpumem_bo *bo : std::span(bos, count))
+        if (!bo || bo->dev != dev)
+            return -EINVAL;
+    return 0;
+}
+
+std::vector<std::uint32_t> handles_of(std::span<gpumem_bo *const> bos) {
+    std::vector<std::uint32_t> handles;
+    handles.reserve(bos.size());
+    for (const gpumem_bo *bo : bos)
+        handles.push_back(bo->handle);
+    return handles;
+}
+
+} // namespace
+
+namespace gpumem::internal {
+
+void drop_pins(gpumem_bo &bo) {
+    std::array<std::uint32_t, 64> handles{};
+    handles.fill(bo.handle);
+    for (std::uint64_t left = bo.pins.exchange(0); left > 0;) {
+        const std::size_t n = std::min<std::uint64_t>(left, handles.size());
+        pin_ioctl(*bo.dev, DRM_IOCTL_GPUMEM_UNPIN, std::span(handles).first(n));
+        left -= n;
+    }
+}
+
+} // namespace gpumem::internal
+
+int gpumem_bo_pin(gpumem_bo *bo) {
+    if (!bo)
+        return -EINVAL;
+    return gpumem_bo_pin_many(bo->dev, &bo, 1);
+}
+
+int gpumem_bo_unpin(gpumem_bo *bo) {
+    if (!bo)
+        return -EINVAL;
+    return gpumem_bo_unpin_many(bo->dev, &bo, 1);
+}
+
+int gpumem_bo_pin_many(gpumem_device *dev, gpumem_bo *const *bos,
+                       uint32_t count) {
+    int ret = check_array(dev, bos, count);
+    if (ret < 0)
+        return ret;
+    return no_throw([&] {
+        const std::span all(bos, count);
+        ret = pin_ioctl(*dev, DRM_IOCTL_GPUMEM_PIN, handles_of(all));
+        if (ret < 0)
+            return ret;
+        for (gpumem_bo *bo : all)
+            ++bo->pins;
+        return 0;
+    });
+}
+
+int gpumem_bo_unpin_many(gpumem_device *dev, gpumem_bo *const *bos,
+                         uint32_t count) {
+    int ret = check_array(dev, bos, count);
+    if (ret < 0)
+        return ret;
+    return no_throw([&] {
+        const std::span all(bos, count);
+        const std::vector<std::uint32_t> handles = handles_of(all);
+
+        // Count down first, so that two threads cannot undo one pin twice.
+        std::size_t taken = 0;
+        while (taken < count && all[taken]->take_pin())
+            ++taken;
+        ret = taken == count
+                  ? pin_ioctl(*dev, DRM_IOCTL_GPUMEM_UNPIN, handles)
+                  : -EINVAL;
+        if (ret < 0)
+            for (gpumem_bo *bo : all.first(taken))
+                ++bo->pins;
+        return ret;
+    });
+}
