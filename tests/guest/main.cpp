@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// Runs the guest tests; each fails if the kernel reports a bug meanwhile.
+#include "support/kernel_log.hpp"
+
+#include <exception>
+#include <iostream>
+
+int main(int argc, char **argv) {
+    testing::InitGoogleTest(&argc, argv);
+    if (testing::GTEST_FLAG(list_tests))
+        return RUN_ALL_TESTS();
+    try {
+        testing::UnitTest::GetInstance()->listeners().Append(
+            new support::KernelLogListener);
+    } catch (const std::exception &error) {
+        std::cerr << "gpumem-guest-tests: " << error.what() << '\n';
+        return 2;
+    }
+    return RUN_ALL_TESTS();
+}

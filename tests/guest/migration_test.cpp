@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+// What happens to pages when compaction runs.
+#include "support/crumbs.hpp"
+#include "support/debugfs.hpp"
+#include "support/system.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+using gpumem::Bo;
+using gpumem::Device;
+using support::Crumbs;
+using support::move_pages;
+using support::page_frames;
+
+namespace {
+
+std::size_t differences(const std::vector<std::uint64_t> &a,
+                        const std::vector<std::uint64_t> &b) {
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < a.size(); ++i)
+        count += a.at(i) != b.at(i);
+    return count;
+}
+
+TEST(Migration, KeepsTheContentsOfEveryPage) {
+    const Device device = Device::open();
+    Crumbs crumbs(device);
+    ASSERT_GE(move_pages(device, 1000), 1000U);
+    EXPECT_EQ(crumbs.first_wrong(), "");
+}
+
+TEST(Migration, ChangesPhysicalPagesAndTheBufferCountsIt) {
+    const Device device = Device::open();
+    Crumbs crumbs(device);
+    std::vector<std::vector<std::uint64_t>> before;
+    for (auto &buffer : crumbs.kept())
+        before.push_back(page_frames(buffer.id));
+    ASSERT_GE(move_pages(device, 1000), 1000U);
+
+    std::size_t changed = 0;
+    for (std::size_t i = 0; i < before.size(); ++i) {
+        auto &buffer = crumbs.kept()[i];
+        const std::size_t here = differences(before[i], page_frames(buffer.id));
+        changed += here;
+        EXPECT_GE(buffer.bo.query().moved, here) << "buffer " << i;
+    }
+    EXPECT_GE(changed, 1000U);
+    EXPECT_EQ(crumbs.first_wrong(), "");
+}
+
+TEST(Migration, LeavesPinnedBuffersWhereTheyAre) {
+    const Device device = Device::open();
+    Crumbs crumbs(device);
+    auto &pinned = crumbs.kept().front();
+    const gpumem::Pin pin = pinned.bo.pin();
+    const auto before = page_frames(pinned.id);
+    ASSERT_EQ(before.size(), 256U);
+    const auto refused = device.stats().refused_pinned;
+    ASSERT_GE(move_pages(device, 1000), 1000U);
+    EXPECT_EQ(page_frames(pinned.id), before);
+    EXPECT_EQ(pinned.bo.query().moved, 0U);
+    EXPECT_GT(device.stats().refused_pinned, refused);
+    EXPECT_EQ(crumbs.first_wrong(), "");
+}
+
+TEST(Migration, MovesABufferAgainOnceTheLastNestedPinIsGone) {
+    const Device device = Device::open();
+    Crumbs crumbs(device);
+    std::vector<gpumem::Pin> outer;
+    std::vector<gpumem::Pin> inner;
+    for (auto &buffer : crumbs.kept()) {
+        outer.push_back(buffer.bo.pin());
+        inner.push_back(buffer.bo.pin());
+    }
+    EXPECT_EQ(crumbs.kept().front().bo.query().pins, 2U);
+
+    const auto before = device.stats().moved;
+    support::compact_memory();
+    inner.clear();
+    EXPECT_EQ(crumbs.kept().front().bo.query().pins, 1U);
+    support::compact_memory();
+    EXPECT_EQ(device.stats().moved, before) << "one pin must be enough";
+
+    outer.clear();
+    EXPECT_EQ(crumbs.kept().front().bo.query().pins, 0U);
+    EXPECT_GE(move_pages(device, 1000), 1000U);
+    EXPECT_EQ(crumbs.first_wrong(), "");
+}
+
+TEST(Migration, LosesNoWriteOfManyThreads) {
+    const Device device = Device::open();
+    Crumbs crumbs(device);
+    // Each thread owns one word in every page and counts it up in rounds.
+    constexpr std::size_t threads = 4;
+    std::atomic<bool> stop = false;
+    std::vector<std::uint64_t> rounds(threads);
+    const auto slot = [&](std::size_t buffer, std::size_t page,
+                          std::size_t thread) -> volatile std::uint64_t & {
+        return crumbs.kept()[buffer].map.as<std::uint64_t>()[page * 512 +
+                                                              thread];
+    };
+    const std::size_t buffers = crumbs.kept().size();
+    for (std::size_t b = 0; b < buffers; ++b)
+        for (std::size_t p = 0; p < 256; ++p)
+            for (std::size_t t = 0; t < threads; ++t)
+                slot(b, p, t) = 0;
+
+    std::vector<std::thread> workers;
+    for (std::size_t t = 0; t < threads; ++t)
+        workers.emplace_back([&, t] {
+            do {
+                for (std::size_t b = 0; b < buffers; ++b)
+                    for (std::size_t p = 0; p < 256; ++p)
+                        slot(b, p, t) = slot(b, p, t) + 1;
+                ++rounds[t];
+            } while (!stop);
+        });
+    const auto moved = move_pages(device, 1000);
+    stop = true;
+    for (auto &worker : workers)
+        worker.join();
+
+    ASSERT_GE(moved, 1000U);
+    std::size_t wrong = 0;
+    for (std::size_t b = 0; b < buffers; ++b)
+        for (std::size_t p = 0; p < 256; ++p)
+            for (std::size_t t = 0; t < threads; ++t)
+                wrong += slot(b, p, t) != rounds[t];
+    EXPECT_EQ(wrong, 0U);
+}
+
+TEST(Migration, SurvivesFreeingBuffersWhoseKernelIsMovingThem) {
+    const Device device = Device::open();
+    const auto objects = device.stats().objects;
+    const auto before = device.stats();
+    std::atomic<bool> stop = false;
+    std::thread compactor([&] {
+        while (!stop)
+            support::compact_memory();
+    });
+    // Freed in the middle of compaction, again and again, until pages were
+    // both moved and taken aside in these rounds.
+    for (int i = 0; i < 12; ++i) {
+        Crumbs crumbs(device, 160);
+        EXPECT_EQ(crumbs.first_wrong(), "");
+    }
+    stop = true;
+    compactor.join();
+    const auto after = device.stats();
+    EXPECT_GT(after.isolated, before.isolated);
+    EXPECT_GT(after.moved, before.moved);
+    EXPECT_EQ(after.objects, objects);
+    EXPECT_EQ(after.resident_pages, before.resident_pages);
+}
+
+TEST(Migration, IsTraced) {
+    const std::string tracing = "/sys/kernel/tracing/";
+    const Device device = Device::open();
+    support::write_file(tracing + "trace", "");
+    support::write_file(tracing + "events/gpumem/gpumem_migrate/enable", "1");
+    support::write_file(tracing + "events/gpumem/gpumem_pin/enable", "1");
+    std::uint64_t moved = 0;
+    {
+        Crumbs crumbs(device);
+        moved = move_pages(device, 100);
+        const gpumem::Pin pin = crumbs.kept().front().bo.pin();
+    }
+    support::write_file(tracing + "events/gpumem/enable", "0");
+    const std::string trace = support::read_file(tracing + "trace");
+    support::write_file(tracing + "trace", "");
+    ASSERT_GE(moved, 100U);
+    EXPECT_NE(trace.find("gpumem_migrate: object="), std::string::npos);
+    EXPECT_NE(trace.find("gpumem_pin: object="), std::string::npos);
+}
+
+} // namespace

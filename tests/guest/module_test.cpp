@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// Loading and unloading the module. GPUMEM_KO names the module file; tools/vm
+// sets it.
+#include "support/crumbs.hpp"
+#include "support/system.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+using gpumem::Device;
+
+namespace {
+
+class Module : public testing::Test {
+protected:
+    void SetUp() override {
+        const char *path = std::getenv("GPUMEM_KO");
+        ASSERT_NE(path, nullptr) << "GPUMEM_KO is not set";
+        insmod = std::string("insmod ") + path + " ";
+    }
+    // Whatever a test did, the next one finds the module as it was.
+    void TearDown() override {
+        support::shell("rmmod gpumem");
+        EXPECT_EQ(support::shell(insmod), 0);
+    }
+    std::string insmod;
+};
+
+TEST_F(Module, CannotBeUnloadedWhileAFileIsOpen) {
+    {
+        const Device device = Device::open();
+        EXPECT_NE(support::shell("rmmod gpumem"), 0);
+        EXPECT_EQ(device.create(4096).size(), 4096U);
+    }
+    EXPECT_EQ(support::shell("rmmod gpumem"), 0);
+    EXPECT_THROW((void)Device::open(), gpumem::Error);
+}
+
+TEST_F(Module, RefusesAnUnknownBacking) {
+    ASSERT_EQ(support::shell("rmmod gpumem"), 0);
+    EXPECT_NE(support::shell(insmod + "backing=none"), 0);
+    EXPECT_NE(support::shell(insmod + "movable=perhaps"), 0);
+    EXPECT_THROW((void)Device::open(), gpumem::Error);
+}
+
+TEST_F(Module, WithMovable0MovesNothing) {
+    ASSERT_EQ(support::shell("rmmod gpumem"), 0);
+    ASSERT_EQ(support::shell(insmod + "movable=0"), 0);
+    const Device device = Device::open();
+    EXPECT_FALSE(device.stats().movable);
+    support::Crumbs crumbs(device);
+    EXPECT_EQ(support::move_pages(device, 1), 0U);
+    EXPECT_EQ(device.stats().isolated, 0U);
+    EXPECT_EQ(crumbs.first_wrong(), "");
+    EXPECT_FALSE(crumbs.kept().front().bo.query().movable);
+}
+
+} // namespace

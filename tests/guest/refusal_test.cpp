@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+// Every input that an ioctl refuses, and that a refusal changes nothing.
+#include "support/system.hpp"
+
+#include <drm/gpumem_drm.h>
+#include <gpumem/gpumem.hpp>
+#include <gtest/gtest.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <limits>
+
+using gpumem::Bo;
+using gpumem::Device;
+using support::PAGE;
+
+namespace {
+
+class Refusal : public testing::Test {
+protected:
+    // The errno of the call, 0 if it was accepted.
+    template <typename Args> int call(unsigned long request, Args args) {
+        const auto before = device.stats();
+        const int error =
+            ::ioctl(device.fd(), request, &args) ? errno : 0;
+        const auto after = device.stats();
+        EXPECT_EQ(before.objects, after.objects);
+        EXPECT_EQ(before.pinned_objects, after.pinned_objects);
+        EXPECT_EQ(before.resident_pages, after.resident_pages);
+        return error;
+    }
+
+    int create(std::uint64_t size, std::uint32_t flags, std::uint32_t handle) {
+        drm_gpumem_create args{};
+        args.size = size;
+        args.flags = flags;
+        args.handle = handle;
+        return call(DRM_IOCTL_GPUMEM_CREATE, args);
+    }
+
+    const Device device = Device::open();
+    const Bo bo = device.create(PAGE);
+};
+
+TEST_F(Refusal, CreateOfNoOrOverflowingSize) {
+    EXPECT_EQ(create(0, 0, 0), EINVAL);
+    EXPECT_EQ(create(std::numeric_limits<std::uint64_t>::max(), 0, 0), EINVAL);
+    EXPECT_EQ(create(std::numeric_limits<std::uint64_t>::max() - PAGE + 2, 0, 0),
+              EINVAL);
+}
+
+TEST_F(Refusal, CreateOfMoreThanTheMachineHas) {
+    EXPECT_EQ(create(std::uint64_t{1} << 50, 0, 0), ENOMEM);
+    EXPECT_EQ(create(std::numeric_limits<std::uint64_t>::max() - PAGE + 1, 0, 0),
+              ENOMEM);
+}
+
+TEST_F(Refusal, CreateWithUnknownFlagsOrAHandle) {
+    for (unsigned bit = 0; bit < 32; ++bit)
+        EXPECT_EQ(create(PAGE, 1U << bit, 0), EINVAL) << bit;
+    EXPECT_EQ(create(PAGE, 0, 1), EINVAL);
+}
+
+TEST_F(Refusal, MmapOffsetWithFlagsOffsetOrBadHandle) {
+    drm_gpumem_mmap_offset args{};
+    args.handle = bo.handle();
+    args.flags = 1;
+    EXPECT_EQ(call(DRM_IOCTL_GPUMEM_MMAP_OFFSET, args), EINVAL);
+    args.flags = 0;
+    args.offset = 1;
+    EXPECT_EQ(call(DRM_IOCTL_GPUMEM_MMAP_OFFSET, args), EINVAL);
+    args.offset = 0;
+    for (const std::uint32_t handle : {0U, 0x7fffU, 0xffffffffU}) {
+        args.handle = handle;
+        EXPECT_EQ(call(DRM_IOCTL_GPUMEM_MMAP_OFFSET, args), ENOENT);
+    }
+}
+
+TEST_F(Refusal, PinAndUnpin) {
+    for (const unsigned long request :
+         {static_cast<unsigned long>(DRM_IOCTL_GPUMEM_PIN),
+          static_cast<unsigned long>(DRM_IOCTL_GPUMEM_UNPIN)}) {
+        std::uint32_t handle = bo.handle();
+        drm_gpumem_pin good{};
+        good.handles = reinterpret_cast<std::uintptr_t>(&handle);
+        good.count = 1;
+
+        drm_gpumem_pin args = good;
+        args.flags = 1;
+        EXPECT_EQ(call(request, args), EINVAL);
+        args = good;
+        args.count = 0;
+        EXPECT_EQ(call(request, args), EINVAL);
+        args = good;
+        args.count = GPUMEM_PIN_MAX_HANDLES + 1;
+        EXPECT_EQ(call(request, args), E2BIG);
+        args.count = 0xffffffffU;
+        EXPECT_EQ(call(request, args), E2BIG);
+        args = good;
+        args.handles = 0;
+        EXPECT_EQ(call(request, args), EFAULT);
+        args.handles = ~std::uint64_t{0} - 2;
+        EXPECT_EQ(call(request, args), EFAULT);
+        args = good;
+        handle = 0x7fff;
+        EXPECT_EQ(call(request, args), ENOENT);
+    }
+}
+
+TEST_F(Refusal, UnpinWithoutPin) {
+    const std::uint32_t handle = bo.handle();
+    drm_gpumem_pin args{};
+    args.handles = reinterpret_cast<std::uintptr_t>(&handle);
+    args.count = 1;
+    EXPECT_EQ(call(DRM_IOCTL_GPUMEM_UNPIN, args), EINVAL);
+}
+
+TEST_F(Refusal, QueryWithAnythingButAHandle) {
+    drm_gpumem_query good{};
+    good.handle = bo.handle();
+    // Every byte after the handle must be 0.
+    for (std::size_t at = sizeof(good.handle); at < sizeof(good); ++at) {
+        drm_gpumem_query args = good;
+        reinterpret_cast<unsigned char *>(&args)[at] = 1;
+        EXPECT_EQ(call(DRM_IOCTL_GPUMEM_QUERY, args), EINVAL) << at;
+    }
+    good.handle = 0x7fff;
+    EXPECT_EQ(call(DRM_IOCTL_GPUMEM_QUERY, good), ENOENT);
+}
+
+TEST_F(Refusal, StatsWithAnyByteSet) {
+    for (std::size_t at = 0; at < sizeof(drm_gpumem_stats); ++at) {
+        drm_gpumem_stats args{};
+        reinterpret_cast<unsigned char *>(&args)[at] = 1;
+        EXPECT_EQ(call(DRM_IOCTL_GPUMEM_STATS, args), EINVAL) << at;
+    }
+}
+
+TEST_F(Refusal, HandleOfAnotherFile) {
+    const Device other = Device::open();
+    drm_gpumem_query args{};
+    args.handle = bo.handle();
+    errno = 0;
+    EXPECT_EQ(::ioctl(other.fd(), DRM_IOCTL_GPUMEM_QUERY, &args), -1);
+    EXPECT_EQ(errno, ENOENT);
+}
+
+TEST_F(Refusal, DumbBufferOnTheRenderNodeOrOfBadSize) {
+    drm_mode_create_dumb args{};
+    args.width = args.height = 16;
+    args.bpp = 32;
+    EXPECT_EQ(call(DRM_IOCTL_MODE_CREATE_DUMB, args), EACCES);
+
+    const int card = support::open_drm("gpumem", "card");
+    ASSERT_GE(card, 0);
+    const auto objects = device.stats().objects;
+    args.width = args.height = 0xffffffffU;
+    EXPECT_EQ(::ioctl(card, DRM_IOCTL_MODE_CREATE_DUMB, &args), -1);
+    EXPECT_EQ(errno, EINVAL);
+    args.width = 0;
+    EXPECT_EQ(::ioctl(card, DRM_IOCTL_MODE_CREATE_DUMB, &args), -1);
+    EXPECT_EQ(errno, EINVAL);
+    EXPECT_EQ(device.stats().objects, objects);
+    ::close(card);
+}
+
+} // namespace

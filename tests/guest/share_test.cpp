@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+// Buffers and other devices: PRIME both ways, dumb buffers, and what the kernel
+// tells about buffers in fdinfo and debugfs.
+#include "support/debugfs.hpp"
+#include "support/system.hpp"
+
+#include <drm/gpumem_drm.h>
+#include <gpumem/gpumem.hpp>
+#include <gtest/gtest.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <xf86drm.h>
+
+#include <cerrno>
+#include <cstring>
+#include <set>
+#include <sstream>
+
+using gpumem::Bo;
+using gpumem::Device;
+using support::PAGE;
+
+namespace {
+
+TEST(Share, ReimportGivesTheSameObject) {
+    const Device device = Device::open();
+    const Bo bo = device.create(4 * PAGE);
+    const auto objects = device.stats().objects;
+    const Bo again = device.import_dmabuf(bo.export_dmabuf().fd());
+    EXPECT_EQ(again.handle(), bo.handle());
+    EXPECT_EQ(device.stats().objects, objects);
+    EXPECT_FALSE(again.query().imported);
+}
+
+TEST(Share, ImportRefusesWhatIsNoDmaBuf) {
+    const Device device = Device::open();
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    gpumem_bo *bo = nullptr;
+    EXPECT_EQ(gpumem_bo_import_dmabuf(device.get(), ends[0], &bo), -EINVAL);
+    ::close(ends[0]);
+    ::close(ends[1]);
+    EXPECT_EQ(gpumem_bo_import_dmabuf(device.get(), ends[0], &bo), -EBADF);
+    EXPECT_EQ(bo, nullptr);
+}
+
+TEST(Share, ForeignBufferMapsAndPins) {
+    ASSERT_EQ(support::shell("modprobe vgem"), 0);
+    const int vgem = support::open_drm("vgem", "renderD");
+    const int card = support::open_drm("vgem", "card");
+    ASSERT_GE(vgem, 0);
+    ASSERT_GE(card, 0);
+    drm_mode_create_dumb dumb{};
+    dumb.width = dumb.height = 64;
+    dumb.bpp = 32;
+    ASSERT_EQ(::ioctl(card, DRM_IOCTL_MODE_CREATE_DUMB, &dumb), 0);
+    int fd = -1;
+    ASSERT_EQ(drmPrimeHandleToFD(card, dumb.handle, DRM_CLOEXEC | DRM_RDWR, &fd),
+              0);
+    {
+        const Device device = Device::open();
+        const Bo bo = device.import_dmabuf(fd);
+        EXPECT_TRUE(bo.query().imported);
+        EXPECT_FALSE(bo.query().movable);
+        EXPECT_EQ(bo.size(), dumb.size);
+        const gpumem::Pin pin = bo.pin();
+        const auto map = bo.map();
+        std::memset(map.data(), 0x3c, map.size());
+        auto *direct = static_cast<std::byte *>(
+            ::mmap(nullptr, map.size(), PROT_READ, MAP_SHARED, fd, 0));
+        ASSERT_NE(direct, MAP_FAILED);
+        EXPECT_EQ(std::memcmp(direct, map.data(), map.size()), 0);
+        ::munmap(direct, map.size());
+    }
+    ::close(fd);
+    ::close(card);
+    ::close(vgem);
+}
+
+TEST(Share, ADisplayThatImportsABufferPinsItUntilItLetsGo) {
+    const Device device = Device::open();
+    const Bo bo = device.create(64 * PAGE);
+    const int vkms = support::open_drm("vkms", "card");
+    ASSERT_GE(vkms, 0);
+    std::uint32_t handle = 0;
+    ASSERT_EQ(drmPrimeFDToHandle(vkms, bo.export_dmabuf().fd(), &handle), 0);
+    EXPECT_GE(bo.query().pins, 1U);
+    EXPECT_EQ(bo.query().resident_pages, 64U);
+    drm_gem_close args{};
+    args.handle = handle;
+    ASSERT_EQ(::ioctl(vkms, DRM_IOCTL_GEM_CLOSE, &args), 0);
+    EXPECT_EQ(bo.query().pins, 0U);
+    ::close(vkms);
+}
+
+TEST(Share, DumbBuffersMapOnThePrimaryNode) {
+    const int card = support::open_drm("gpumem", "card");
+    ASSERT_GE(card, 0);
+    drm_mode_create_dumb dumb{};
+    dumb.width = 100;
+    dumb.height = 50;
+    dumb.bpp = 32;
+    ASSERT_EQ(::ioctl(card, DRM_IOCTL_MODE_CREATE_DUMB, &dumb), 0);
+    EXPECT_GE(dumb.pitch, 400U);
+    EXPECT_GE(dumb.size, std::uint64_t{dumb.pitch} * 50);
+    drm_mode_map_dumb where{};
+    where.handle = dumb.handle;
+    ASSERT_EQ(::ioctl(card, DRM_IOCTL_MODE_MAP_DUMB, &where), 0);
+    void *map = ::mmap(nullptr, dumb.size, PROT_READ | PROT_WRITE, MAP_SHARED,
+                       card, static_cast<off_t>(where.offset));
+    ASSERT_NE(map, MAP_FAILED);
+    std::memset(map, 1, dumb.size);
+    ::munmap(map, dumb.size);
+    drm_mode_destroy_dumb gone{};
+    gone.handle = dumb.handle;
+    EXPECT_EQ(::ioctl(card, DRM_IOCTL_MODE_DESTROY_DUMB, &gone), 0);
+    where.handle = 0x7fff;
+    EXPECT_EQ(::ioctl(card, DRM_IOCTL_MODE_MAP_DUMB, &where), -1);
+    EXPECT_EQ(errno, ENOENT);
+    ::close(card);
+}
+
+TEST(Share, FdinfoHasTheStandardKeys) {
+    const Device device = Device::open();
+    const Bo bo = device.create(1 << 20);
+    const gpumem::Pin pin = bo.pin();
+    const std::string info =
+        support::read_file("/proc/self/fdinfo/" + std::to_string(device.fd()));
+    EXPECT_NE(info.find("drm-driver:\tgpumem"), std::string::npos) << info;
+    EXPECT_NE(info.find("drm-total-memory:\t1 MiB"), std::string::npos) << info;
+    EXPECT_NE(info.find("drm-resident-memory:\t1 MiB"), std::string::npos)
+        << info;
+}
+
+TEST(Share, DebugfsAgreesWithQuery) {
+    const std::string directory = "/sys/kernel/debug/gpumem/";
+    const Device device = Device::open();
+    ASSERT_EQ(device.stats().objects, 0U) << "something else holds buffers";
+    const Bo bo = device.create(8 * PAGE);
+    const gpumem::Pin pin = bo.pin();
+
+    std::istringstream objects(support::read_file(directory + "objects"));
+    std::string line;
+    std::getline(objects, line);
+    EXPECT_EQ(line, "# id size resident pins moved state");
+    std::uint64_t id = 0, size = 0, resident = 0, pins = 0, moved = 0;
+    std::string state;
+    objects >> id >> size >> resident >> pins >> moved >> state;
+    EXPECT_EQ(size, bo.size());
+    EXPECT_EQ(resident, 8U);
+    EXPECT_EQ(pins, 1U);
+    EXPECT_EQ(state, "pinned");
+
+    const auto frames = support::page_frames(id);
+    EXPECT_EQ(std::set(frames.begin(), frames.end()).size(), 8U);
+    EXPECT_FALSE(std::set(frames.begin(), frames.end()).contains(0));
+    std::istringstream pages(support::read_file(directory + "pages"));
+    std::getline(pages, line);
+    EXPECT_EQ(line, "# pfn count object index state");
+}
+
+} // namespace

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#include "support/debugfs.hpp"
+
+#include "support/system.hpp"
+
+#include <sstream>
+
+namespace support {
+
+std::vector<std::uint64_t> object_ids() {
+    std::istringstream lines(read_file(GPUMEM_DEBUGFS + "objects"));
+    std::vector<std::uint64_t> ids;
+    std::string line;
+    std::getline(lines, line); // header
+    while (std::getline(lines, line))
+        ids.push_back(std::stoull(line));
+    return ids;
+}
+
+std::vector<std::uint64_t> page_frames(std::uint64_t object) {
+    std::istringstream pages(read_file(GPUMEM_DEBUGFS + "pages"));
+    std::vector<std::uint64_t> frames;
+    std::string line;
+    std::getline(pages, line); // header
+    std::uint64_t pfn = 0, count = 0, id = 0, index = 0;
+    std::string state;
+    while (pages >> pfn >> count >> id >> index >> state) {
+        if (id != object)
+            continue;
+        if (frames.size() < index + count)
+            frames.resize(index + count);
+        for (std::uint64_t i = 0; i < count; ++i)
+            frames[index + i] = pfn + i;
+    }
+    return frames;
+}
+
+} // namespace support

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#include "support/system.hpp"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <xf86drm.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <stdexcept>
+
+namespace support {
+
+std::string read_file(const std::string &path) {
+    std::ifstream in(path);
+    if (!in)
+        throw std::runtime_error("cannot open " + path);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void write_file(const std::string &path, const std::string &text) {
+    std::ofstream out(path);
+    out << text << std::flush;
+    if (!out)
+        throw std::runtime_error("cannot write " + path);
+}
+
+void compact_memory() { write_file("/proc/sys/vm/compact_memory", "1"); }
+
+int open_drm(const std::string &driver, const std::string &node) {
+    for (const auto &entry : std::filesystem::directory_iterator("/dev/dri")) {
+        if (!entry.path().filename().string().starts_with(node))
+            continue;
+        const int fd = ::open(entry.path().c_str(), O_RDWR | O_CLOEXEC);
+        if (fd < 0)
+            continue;
+        const std::unique_ptr<drmVersion, decltype(&drmFreeVersion)> version(
+            drmGetVersion(fd), &drmFreeVersion);
+        if (version && driver == version->name)
+            return fd;
+        ::close(fd);
+    }
+    return -1;
+}
+
+int in_child(const std::function<int()> &body) {
+    const pid_t child = ::fork();
+    if (child == 0)
+        ::_exit(body());
+    if (child < 0)
+        throw std::runtime_error("cannot fork");
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0)
+        ;
+    return status;
+}
+
+int shell(const std::string &command) {
+    const int status = std::system((command + " >/dev/null 2>&1").c_str());
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+bool read_gives_sigbus(const volatile std::byte *byte) {
+    const int status = in_child([&] {
+        (void)*byte;
+        return 0;
+    });
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS;
+}
+
+} // namespace support

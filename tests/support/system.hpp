@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// The guest's system as tests see it: files of the kernel, child
+// processes. Knows nothing of buffers.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+
+namespace support {
+
+constexpr std::size_t PAGE = 4096;
+
+// Whole contents of a file; throws std::runtime_error naming it.
+std::string read_file(const std::string &path);
+void write_file(const std::string &path, const std::string &text);
+
+// Ask the kernel to compact all memory, once, and wait for it.
+void compact_memory();
+
+// Opens a DRM node of the driver, "card" or "renderD"; -1 if there is none.
+int open_drm(const std::string &driver, const std::string &node);
+
+// Runs @body in a child; returns its wait status.
+int in_child(const std::function<int()> &body);
+
+// Exit status of a command run by the shell; its output is dropped.
+int shell(const std::string &command);
+
+// Whether reading the byte ends in SIGBUS (in a child).
+bool read_gives_sigbus(const volatile std::byte *byte);
+
+} // namespace support
