@@ -255,8 +255,7 @@ int gpumem_object_vmap(struct drm_gem_object *obj, struct iosys_map *map)
  * @obj: GEM object, reservation held
  * @map: the address
  */
-void gpumem_object_vunmap(struct drm_gem_object *obj,
-				 struct iosys_map *map)
+void gpumem_object_vunmap(struct drm_gem_object *obj, struct iosys_map *map)
 {
 	struct gpumem_object *bo = to_gpumem_object(obj);
 
@@ -278,8 +277,7 @@ void gpumem_object_vunmap(struct drm_gem_object *obj,
  *
  * Returns: 0 or a negative errno.
  */
-int gpumem_object_mmap(struct drm_gem_object *obj,
-			      struct vm_area_struct *vma)
+int gpumem_object_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
 {
 	struct gpumem_object *bo = to_gpumem_object(obj);
 

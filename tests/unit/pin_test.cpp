@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#include "fake_system.hpp"
+
+#include <drm/gpumem_drm.h>
+#include <gpumem/gpumem.hpp>
+
+#include <array>
+#include <vector>
+
+namespace {
+
+class Pins : public LibraryTest {
+protected:
+    void TearDown() override {
+        device = gpumem::Device();
+        LibraryTest::TearDown();
+    }
+    gpumem::Device device = gpumem::Device::open();
+};
+
+TEST_F(Pins, Nest) {
+    const auto bo = device.create(1);
+    auto outer = bo.pin();
+    {
+        const auto inner = bo.pin();
+        EXPECT_EQ(bo.query().pins, 2U);
+    }
+    EXPECT_EQ(bo.query().pins, 1U);
+    outer.reset();
+    EXPECT_EQ(bo.query().pins, 0U);
+    EXPECT_EQ(gpumem_bo_unpin(bo.get()), -EINVAL);
+}
+
+TEST_F(Pins, OfManyAreOneCall) {
+    const auto a = device.create(1);
+    const auto b = device.create(1);
+    const std::array<const gpumem::Bo *, 2> both{&a, &b};
+    const unsigned before = sys.ioctls;
+    auto pins = device.pin(both);
+    EXPECT_EQ(sys.ioctls, before + 1);
+    EXPECT_EQ(a.query().pins, 1U);
+    EXPECT_EQ(b.query().pins, 1U);
+    pins.reset();
+    EXPECT_EQ(a.query().pins + b.query().pins, 0U);
+}
+
+TEST_F(Pins, RefuseBadArrays) {
+    const auto bo = device.create(1);
+    const auto other_device = gpumem::Device::open();
+    const auto other = other_device.create(1);
+    gpumem_bo *const good = bo.get();
+    gpumem_bo *const none = nullptr;
+    gpumem_bo *const foreign = other.get();
+    const std::vector<gpumem_bo *> many(GPUMEM_PIN_MAX_HANDLES + 1, good);
+    for (const auto call : {gpumem_bo_pin_many, gpumem_bo_unpin_many}) {
+        EXPECT_EQ(call(device.get(), &good, 0), -EINVAL);
+        EXPECT_EQ(call(device.get(), nullptr, 1), -EINVAL);
+        EXPECT_EQ(call(nullptr, &good, 1), -EINVAL);
+        EXPECT_EQ(call(device.get(), &none, 1), -EINVAL);
+        EXPECT_EQ(call(device.get(), &foreign, 1), -EINVAL);
+        EXPECT_EQ(call(device.get(), many.data(), GPUMEM_PIN_MAX_HANDLES + 1),
+                  -E2BIG);
+    }
+    EXPECT_EQ(gpumem_bo_pin(nullptr), -EINVAL);
+    EXPECT_EQ(gpumem_bo_unpin(nullptr), -EINVAL);
+    EXPECT_EQ(bo.query().pins, 0U);
+}
+
+TEST_F(Pins, AFailedUnpinKeepsTheCount) {
+    const auto bo = device.create(1);
+    ASSERT_EQ(gpumem_bo_pin(bo.get()), 0);
+    sys.fail_once[DRM_IOCTL_GPUMEM_UNPIN] = -EINVAL;
+    EXPECT_EQ(gpumem_bo_unpin(bo.get()), -EINVAL);
+    EXPECT_EQ(gpumem_bo_unpin(bo.get()), 0);
+    EXPECT_EQ(bo.query().pins, 0U);
+}
+
+TEST_F(Pins, AFailedPinCountsNothing) {
+    const auto bo = device.create(1);
+    sys.fail_once[DRM_IOCTL_GPUMEM_PIN] = -ENOMEM;
+    EXPECT_EQ(gpumem_bo_pin(bo.get()), -ENOMEM);
+    EXPECT_EQ(gpumem_bo_unpin(bo.get()), -EINVAL);
+}
+
+} // namespace
