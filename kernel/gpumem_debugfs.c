@@ -88,6 +88,7 @@ static int gpumem_pages_show(struct seq_file *m, void *v)
 				   bo->id, i - count, state);
 		start = pfn;
 		count = page ? 1 : 0;
+		cond_resched();
 	}
 	mutex_unlock(&bo->lock);
 	return 0;

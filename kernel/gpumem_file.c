@@ -33,8 +33,8 @@ struct gpumem_file_object {
 	/** @handles: handles that this file has of @obj. */
 	unsigned int handles;
 
-	/** @pins: pins made through this file and not undone. */
-	u64 pins;
+	/** @pins: of &gpumem_object.pins, those made through this file. */
+	unsigned int pins;
 };
 
 /**
@@ -154,8 +154,9 @@ void gpumem_file_close_object(struct gpumem_file *file,
 	rb_erase(&entry->node, &file->objects);
 	mutex_unlock(&file->lock);
 
-	while (entry->pins--)
-		gpumem_object_unpin(to_gpumem_object(obj));
+	/* At once: the number is the user's choice. */
+	if (entry->pins)
+		gpumem_object_unpin_many(to_gpumem_object(obj), entry->pins);
 	kfree(entry);
 }
 

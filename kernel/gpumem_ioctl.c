@@ -145,14 +145,12 @@ static int gpumem_ioctl_query(struct drm_device *dev, void *data,
 	struct drm_gpumem_query *args = data;
 	struct drm_gem_object *obj;
 	struct gpumem_object *bo;
-	u32 handle = args->handle;
+	const size_t outputs = offsetof(struct drm_gpumem_query, flags);
 
-	args->handle = 0;
-	if (memchr_inv(args, 0, sizeof(*args)))
+	if (memchr_inv(&args->flags, 0, sizeof(*args) - outputs))
 		return -EINVAL;
-	args->handle = handle;
 
-	obj = drm_gem_object_lookup(file, handle);
+	obj = drm_gem_object_lookup(file, args->handle);
 	if (!obj)
 		return -ENOENT;
 	bo = to_gpumem_object(obj);

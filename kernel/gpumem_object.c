@@ -341,8 +341,12 @@ gpumem_object_alloc(struct drm_device *dev, size_t size,
 	 * keeps the walk that revokes a page's mappings short.
 	 */
 	ret = drm_gem_create_mmap_offset(obj);
-	if (ret)
+	if (ret) {
+		/* The offset space is a kind of memory to our callers. */
+		if (ret == -ENOSPC)
+			ret = -ENOMEM;
 		goto err_release;
+	}
 
 	ret = backing->init(bo);
 	if (ret)
@@ -404,9 +408,9 @@ gpumem_object_create_imported(struct drm_device *dev, size_t size,
  * gpumem_object_pin - make an object resident and keep its pages in place
  * @bo: the object
  *
- * Pins nest. Takes constant time if the object is resident. Waits for at most
- * one page copy of a move that is under way. May be called with the object's
- * reservation held.
+ * Pins nest. Takes constant time if the object is resident. Waits for the page
+ * copy of a move that is under way, and for a task that is populating the
+ * object. May be called with the object's reservation held.
  *
  * Returns: 0, -ENOMEM, -EINTR when the task is being killed, or -EOVERFLOW.
  * On error nothing is pinned and no page was added.
@@ -414,9 +418,11 @@ gpumem_object_create_imported(struct drm_device *dev, size_t size,
 int gpumem_object_pin(struct gpumem_object *bo)
 {
 	pgoff_t n = gpumem_object_pages(bo);
-	int ret = 0;
+	int ret;
 
-	mutex_lock(&bo->lock);
+	ret = mutex_lock_killable(&bo->lock);
+	if (ret)
+		return ret;
 	if (bo->pins == UINT_MAX) {
 		ret = -EOVERFLOW;
 		goto out;
@@ -441,9 +447,19 @@ out:
  */
 void gpumem_object_unpin(struct gpumem_object *bo)
 {
+	gpumem_object_unpin_many(bo, 1);
+}
+
+/**
+ * gpumem_object_unpin_many - undo many pins at once
+ * @bo: the object
+ * @pins: number of pins, not 0
+ */
+void gpumem_object_unpin_many(struct gpumem_object *bo, unsigned int pins)
+{
 	mutex_lock(&bo->lock);
-	if (!drm_WARN_ON(bo->base.dev, !bo->pins)) {
-		WRITE_ONCE(bo->pins, bo->pins - 1);
+	if (!drm_WARN_ON(bo->base.dev, bo->pins < pins)) {
+		WRITE_ONCE(bo->pins, bo->pins - pins);
 		if (!bo->pins)
 			atomic64_dec(&gpumem_manager.counters.pinned_objects);
 		trace_gpumem_unpin(bo->id, bo->pins);

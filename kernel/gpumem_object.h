@@ -34,7 +34,7 @@ struct gpumem_backing {
 	u32 id;
 
 	/**
-	 * @init: prepare an object for @size bytes without allocating pages.
+	 * @init: prepare an object of &drm_gem_object.size without pages.
 	 * Called once, before anybody can see the object.
 	 *
 	 * Returns: 0 or a negative errno.
@@ -113,7 +113,7 @@ struct gpumem_object {
 	/** @moved: page moves so far. Written under @lock. */
 	u64 moved;
 
-	/** @vmap_users: users of @vaddr; protected by the reservation lock. */
+	/** @vmap_users: users of @vmap; protected by the reservation lock. */
 	unsigned int vmap_users;
 
 	/** @vmap: kernel mapping while @vmap_users; reservation lock. */
@@ -185,6 +185,7 @@ gpumem_object_create_imported(struct drm_device *dev, size_t size,
 
 int gpumem_object_pin(struct gpumem_object *bo);
 void gpumem_object_unpin(struct gpumem_object *bo);
+void gpumem_object_unpin_many(struct gpumem_object *bo, unsigned int pins);
 
 int gpumem_object_vmap_pages(struct gpumem_object *bo, struct iosys_map *map);
 void gpumem_object_vunmap_pages(struct gpumem_object *bo,

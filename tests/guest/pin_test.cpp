@@ -89,6 +89,22 @@ TEST(Pin, GoesWithTheLastHandle) {
     EXPECT_EQ(bo.query().pins, 0U);
 }
 
+TEST(Pin, OfAMillionGoAtOnceWithTheHandle) {
+    const Device device = Device::open();
+    const Device other = Device::open();
+    const Bo bo = device.create(PAGE);
+    const Bo shared = other.import_dmabuf(bo.export_dmabuf().fd());
+    const std::vector<std::uint32_t> most(GPUMEM_PIN_MAX_HANDLES,
+                                          shared.handle());
+    for (int i = 0; i < 256; ++i)
+        ASSERT_EQ(pin_handles(other.fd(), DRM_IOCTL_GPUMEM_PIN, most), 0);
+    ASSERT_EQ(bo.query().pins, 256U * GPUMEM_PIN_MAX_HANDLES);
+    drm_gem_close args{};
+    args.handle = shared.handle();
+    ASSERT_EQ(::ioctl(other.fd(), DRM_IOCTL_GEM_CLOSE, &args), 0);
+    EXPECT_EQ(bo.query().pins, 0U);
+}
+
 TEST(Pin, OfAnotherFileCannotBeUndone) {
     const Device device = Device::open();
     const Device other = Device::open();

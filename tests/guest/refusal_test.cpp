@@ -21,7 +21,7 @@ namespace {
 class Refusal : public testing::Test {
 protected:
     // The errno of the call, 0 if it was accepted.
-    template <typename Args> int call(unsigned long request, Args args) {
+    template <typename Args> int call(unsigned long request, Args &args) {
         const auto before = device.stats();
         const int error =
             ::ioctl(device.fd(), request, &args) ? errno : 0;
@@ -124,7 +124,9 @@ TEST_F(Refusal, QueryWithAnythingButAHandle) {
     for (std::size_t at = sizeof(good.handle); at < sizeof(good); ++at) {
         drm_gpumem_query args = good;
         reinterpret_cast<unsigned char *>(&args)[at] = 1;
+        const drm_gpumem_query sent = args;
         EXPECT_EQ(call(DRM_IOCTL_GPUMEM_QUERY, args), EINVAL) << at;
+        EXPECT_EQ(std::memcmp(&args, &sent, sizeof(args)), 0) << at;
     }
     good.handle = 0x7fff;
     EXPECT_EQ(call(DRM_IOCTL_GPUMEM_QUERY, good), ENOENT);

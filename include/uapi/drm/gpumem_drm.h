@@ -29,8 +29,8 @@ extern "C" {
  * buffer is pinned.
  *
  * Errors: EINVAL (size 0 or so large that rounding up overflows, unknown
- * flags), ENOMEM (larger than the machine's memory, or no memory for the
- * bookkeeping).
+ * flags), ENOMEM (larger than the machine's memory, or no memory or offset
+ * space for the bookkeeping).
  */
 struct drm_gpumem_create {
 	/** @size: in: bytes wanted; out: rounded up to whole pages. */
@@ -64,7 +64,8 @@ struct drm_gpumem_mmap_offset {
  * A pinned buffer has all its pages resident and they stay where they are.
  * Pins are counted per buffer and per open file; closing the last handle of a
  * buffer in a file, or the file, drops the pins that the file holds on it. A
- * handle that stands in the array twice is pinned or unpinned twice.
+ * handle that stands in the array twice is pinned or unpinned twice. Pages that
+ * became resident before a pin failed at a later handle stay resident, unpinned.
  *
  * Errors: EINVAL (count 0, unknown flags; unpin: not pinned that often by this
  * file), E2BIG (count over GPUMEM_PIN_MAX_HANDLES), ENOENT (no such handle),
