@@ -135,7 +135,8 @@ nlohmann::ordered_json storm(const storm_options &opt) {
     std::vector<std::uint64_t> asked;
     std::vector<std::uint64_t> got;
 
-    while (!end.reached(got.size())) {
+    // A storm of no rounds would say nothing, however soon its end comes.
+    do {
         const std::uint64_t room = default_ask(opt);
         const std::uint64_t ask =
             opt.ask ? std::min(opt.ask, room) : room;
@@ -150,7 +151,7 @@ nlohmann::ordered_json storm(const storm_options &opt) {
         if (opt.compact && !stop_requested())
             write_text(compact_memory, "1");
         sleep_or_stop(std::chrono::milliseconds(opt.pause_ms));
-    }
+    } while (!end.reached(got.size()));
 
     nlohmann::ordered_json out = {
         {"rounds", got.size()},
@@ -199,7 +200,7 @@ void add_storm(CLI::App &app) {
     cmd->add_option("--rounds", opt->rounds, "End after this many rounds")
         ->check(CLI::Range(1u, 1000000u));
     cmd->add_option("--until-file", opt->until_file,
-                    "End when this file exists");
+                    "End after the round in which this file exists");
     cmd->add_option("--ask", opt->ask,
                     "Huge pages to ask for in a round (default: as many as "
                     "there is memory for)")
