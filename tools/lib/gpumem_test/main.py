@@ -6,7 +6,7 @@ import re
 import sys
 import time
 
-from gpumem_vm import build, cache, kernels
+from gpumem_vm import build, cache, kernels, setup
 from gpumem_vm.errors import VmError
 
 from . import programs, python_tests, vm_contract
@@ -93,6 +93,7 @@ def main(arguments):
         parser().error(f"'{parsed.kernel}' is not a kernel series: say 6.12, another X.Y, or latest")
     begun = time.monotonic()
     try:
+        setup.install()
         found = run(SUPPORTED if parsed.all else (parsed.kernel,), parsed.filter)
     except VmError as error:
         cache.say(str(error))
