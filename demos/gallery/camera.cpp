@@ -31,7 +31,8 @@ glm::mat4 perspective(float vertical_angle, float aspect) {
 }
 
 glm::mat4 look(glm::vec3 eye, glm::vec3 forward) {
-    const glm::vec3 right = glm::normalize(glm::cross(forward, glm::vec3(0, 1, 0)));
+    const glm::vec3 right =
+        glm::normalize(glm::cross(forward, glm::vec3(0, 1, 0)));
     const glm::vec3 up = glm::cross(right, forward);
     glm::mat4 m(1.0F);
     for (int i = 0; i < 3; i++) {
@@ -39,7 +40,8 @@ glm::mat4 look(glm::vec3 eye, glm::vec3 forward) {
         m[i][1] = up[i];
         m[i][2] = -forward[i];
     }
-    m[3] = glm::vec4(-glm::dot(right, eye), -glm::dot(up, eye), glm::dot(forward, eye), 1.0F);
+    m[3] = glm::vec4(-glm::dot(right, eye), -glm::dot(up, eye),
+                     glm::dot(forward, eye), 1.0F);
     return m;
 }
 
@@ -49,18 +51,24 @@ Camera camera_at(std::uint64_t frame, float aspect) {
     const auto walked = static_cast<double>(frame) * static_cast<double>(kStep);
     // Within the room, so that a long walk loses no precision.
     const double room = std::floor(walked / static_cast<double>(kRoomLength));
-    // One swing in two rooms: left wall, then right wall; straight ahead in each doorway.
-    const auto phase = static_cast<float>(walked / static_cast<double>(kRoomLength)) * std::numbers::pi_v<float>;
+    // One swing in two rooms: left wall, then right wall; straight ahead in
+    // each doorway.
+    const auto phase =
+        static_cast<float>(walked / static_cast<double>(kRoomLength)) *
+        std::numbers::pi_v<float>;
     const float swing = std::sin(phase);
 
     Camera camera;
     camera.room = static_cast<std::int64_t>(room);
     camera.eye = {0.55F * swing, kEyeHeight + 0.03F * std::sin(4.0F * phase),
-                  static_cast<float>(-(walked - room * static_cast<double>(kRoomLength)))};
+                  static_cast<float>(
+                      -(walked - room * static_cast<double>(kRoomLength)))};
     const float yaw = 0.38F * std::sin(phase + 0.5F);
     const float pitch = -0.045F;
-    const glm::vec3 forward{std::sin(yaw) * std::cos(pitch), std::sin(pitch), -std::cos(yaw) * std::cos(pitch)};
-    camera.view_projection = perspective(glm::radians(62.0F), aspect) * look(camera.eye, forward);
+    const glm::vec3 forward{std::sin(yaw) * std::cos(pitch), std::sin(pitch),
+                            -std::cos(yaw) * std::cos(pitch)};
+    camera.view_projection =
+        perspective(glm::radians(62.0F), aspect) * look(camera.eye, forward);
     return camera;
 }
 

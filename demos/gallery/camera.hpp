@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Where the visitor stands and looks in each frame. A function of the frame number alone.
+// Where the visitor stands and looks in each frame. A function of the frame
+// number alone.
 #pragma once
 
 #include <cstdint>

@@ -21,9 +21,12 @@ namespace gallery {
 
 namespace {
 
-constexpr int kWaitMs = 20000; // a guest without KVM may be slow; a display that is stuck is not
+constexpr int kWaitMs =
+    20000; // a guest without KVM may be slow; a display that is stuck is not
 
-Error failure(const std::string &what) { return Error(what + ": " + std::strerror(errno)); }
+Error failure(const std::string &what) {
+    return Error(what + ": " + std::strerror(errno));
+}
 
 gpumem::UniqueFd open_vkms() {
     for (const auto &entry : std::filesystem::directory_iterator("/dev/dri")) {
@@ -32,7 +35,8 @@ gpumem::UniqueFd open_vkms() {
         gpumem::UniqueFd fd(::open(entry.path().c_str(), O_RDWR | O_CLOEXEC));
         if (!fd)
             continue;
-        const std::unique_ptr<drmVersion, decltype(&drmFreeVersion)> version(drmGetVersion(fd.get()), &drmFreeVersion);
+        const std::unique_ptr<drmVersion, decltype(&drmFreeVersion)> version(
+            drmGetVersion(fd.get()), &drmFreeVersion);
         if (version && std::strcmp(version->name, "vkms") == 0)
             return fd;
     }
@@ -41,25 +45,30 @@ gpumem::UniqueFd open_vkms() {
 
 } // namespace
 
-Display::Display(int width, int height) : width_(width), height_(height), card_(open_vkms()) {
+Display::Display(int width, int height)
+    : width_(width), height_(height), card_(open_vkms()) {
     const int fd = card_.get();
-    if (drmSetClientCap(fd, DRM_CLIENT_CAP_UNIVERSAL_PLANES, 1) || drmSetClientCap(fd, DRM_CLIENT_CAP_ATOMIC, 1))
+    if (drmSetClientCap(fd, DRM_CLIENT_CAP_UNIVERSAL_PLANES, 1) ||
+        drmSetClientCap(fd, DRM_CLIENT_CAP_ATOMIC, 1))
         throw failure("vkms refuses atomic mode setting");
-    const std::unique_ptr<drmModeRes, decltype(&drmModeFreeResources)> resources(drmModeGetResources(fd),
-                                                                                 &drmModeFreeResources);
+    const std::unique_ptr<drmModeRes, decltype(&drmModeFreeResources)>
+        resources(drmModeGetResources(fd), &drmModeFreeResources);
     if (!resources || !resources->count_crtcs)
         throw failure("vkms has no CRTC");
     crtc_ = resources->crtcs[0];
 
     std::string modes;
     for (int i = 0; i < resources->count_connectors && !mode_; i++) {
-        const std::unique_ptr<drmModeConnector, decltype(&drmModeFreeConnector)> connector(
-            drmModeGetConnector(fd, resources->connectors[i]), &drmModeFreeConnector);
-        if (!connector || connector->connector_type == DRM_MODE_CONNECTOR_WRITEBACK)
+        const std::unique_ptr<drmModeConnector, decltype(&drmModeFreeConnector)>
+            connector(drmModeGetConnector(fd, resources->connectors[i]),
+                      &drmModeFreeConnector);
+        if (!connector ||
+            connector->connector_type == DRM_MODE_CONNECTOR_WRITEBACK)
             continue;
         for (int m = 0; m < connector->count_modes; m++) {
             const drmModeModeInfo &mode = connector->modes[m];
-            const std::string size = std::to_string(mode.hdisplay) + "x" + std::to_string(mode.vdisplay);
+            const std::string size = std::to_string(mode.hdisplay) + "x" +
+                                     std::to_string(mode.vdisplay);
             if (modes.find(size) == std::string::npos)
                 modes += " " + size;
             if (mode.hdisplay != width || mode.vdisplay != height || mode_)
@@ -70,17 +79,23 @@ Display::Display(int width, int height) : width_(width), height_(height), card_(
         }
     }
     if (!mode_)
-        throw Error("the display has no mode " + std::to_string(width) + "x" + std::to_string(height) + "; it has" + modes,
+        throw Error("the display has no mode " + std::to_string(width) + "x" +
+                        std::to_string(height) + "; it has" + modes,
                     kExitUsage);
 
-    const std::unique_ptr<drmModePlaneRes, decltype(&drmModeFreePlaneResources)> planes(drmModeGetPlaneResources(fd),
-                                                                                        &drmModeFreePlaneResources);
+    const std::unique_ptr<drmModePlaneRes, decltype(&drmModeFreePlaneResources)>
+        planes(drmModeGetPlaneResources(fd), &drmModeFreePlaneResources);
     for (std::uint32_t i = 0; planes && i < planes->count_planes; i++) {
-        const std::unique_ptr<drmModeObjectProperties, decltype(&drmModeFreeObjectProperties)> all(
-            drmModeObjectGetProperties(fd, planes->planes[i], DRM_MODE_OBJECT_PLANE), &drmModeFreeObjectProperties);
-        const std::uint32_t type = property(planes->planes[i], DRM_MODE_OBJECT_PLANE, "type");
+        const std::unique_ptr<drmModeObjectProperties,
+                              decltype(&drmModeFreeObjectProperties)>
+            all(drmModeObjectGetProperties(fd, planes->planes[i],
+                                           DRM_MODE_OBJECT_PLANE),
+                &drmModeFreeObjectProperties);
+        const std::uint32_t type =
+            property(planes->planes[i], DRM_MODE_OBJECT_PLANE, "type");
         for (std::uint32_t p = 0; all && p < all->count_props; p++)
-            if (all->props[p] == type && all->prop_values[p] == DRM_PLANE_TYPE_PRIMARY)
+            if (all->props[p] == type &&
+                all->prop_values[p] == DRM_PLANE_TYPE_PRIMARY)
                 plane_ = planes->planes[i];
     }
     if (!plane_)
@@ -89,10 +104,14 @@ Display::Display(int width, int height) : width_(width), height_(height), card_(
     struct stat status {};
     if (::fstat(fd, &status))
         throw failure("cannot stat the display");
-    const std::string crc = "/sys/kernel/debug/dri/" + std::to_string(minor(status.st_rdev)) + "/crtc-0/crc/";
-    const gpumem::UniqueFd control(::open((crc + "control").c_str(), O_WRONLY | O_CLOEXEC));
+    const std::string crc = "/sys/kernel/debug/dri/" +
+                            std::to_string(minor(status.st_rdev)) +
+                            "/crtc-0/crc/";
+    const gpumem::UniqueFd control(
+        ::open((crc + "control").c_str(), O_WRONLY | O_CLOEXEC));
     if (!control || ::write(control.get(), "auto", 4) != 4)
-        throw failure("cannot write " + crc + "control (needs root and debugfs)");
+        throw failure("cannot write " + crc +
+                      "control (needs root and debugfs)");
 }
 
 Display::~Display() {
@@ -106,39 +125,49 @@ Display::~Display() {
         drmModeDestroyPropertyBlob(fd, mode_);
 }
 
-std::uint32_t Display::property(std::uint32_t object, std::uint32_t type, const char *name) const {
+std::uint32_t Display::property(std::uint32_t object, std::uint32_t type,
+                                const char *name) const {
     const int fd = card_.get();
-    const std::unique_ptr<drmModeObjectProperties, decltype(&drmModeFreeObjectProperties)> all(
-        drmModeObjectGetProperties(fd, object, type), &drmModeFreeObjectProperties);
+    const std::unique_ptr<drmModeObjectProperties,
+                          decltype(&drmModeFreeObjectProperties)>
+        all(drmModeObjectGetProperties(fd, object, type),
+            &drmModeFreeObjectProperties);
     for (std::uint32_t i = 0; all && i < all->count_props; i++) {
-        const std::unique_ptr<drmModePropertyRes, decltype(&drmModeFreeProperty)> one(
-            drmModeGetProperty(fd, all->props[i]), &drmModeFreeProperty);
+        const std::unique_ptr<drmModePropertyRes,
+                              decltype(&drmModeFreeProperty)>
+            one(drmModeGetProperty(fd, all->props[i]), &drmModeFreeProperty);
         if (one && std::strcmp(one->name, name) == 0)
             return one->prop_id;
     }
     throw Error(std::string("the display has no property ") + name);
 }
 
-std::size_t Display::add(const gpumem::Bo &bo, std::uint32_t offset, std::uint32_t pitch) {
+std::size_t Display::add(const gpumem::Bo &bo, std::uint32_t offset,
+                         std::uint32_t pitch) {
     const gpumem::DmaBuf dmabuf = bo.export_dmabuf();
     std::uint32_t handle = 0;
     if (drmPrimeFDToHandle(card_.get(), dmabuf.fd(), &handle))
         throw failure("vkms cannot import a frame");
     handles_.push_back(handle);
-    const std::array<std::uint32_t, 4> handles{handle}, pitches{pitch}, offsets{offset};
+    const std::array<std::uint32_t, 4> handles{handle}, pitches{pitch},
+        offsets{offset};
     std::uint32_t framebuffer = 0;
-    if (drmModeAddFB2(card_.get(), static_cast<std::uint32_t>(width_), static_cast<std::uint32_t>(height_),
-                      DRM_FORMAT_XRGB8888, handles.data(), pitches.data(), offsets.data(), &framebuffer, 0))
+    if (drmModeAddFB2(card_.get(), static_cast<std::uint32_t>(width_),
+                      static_cast<std::uint32_t>(height_), DRM_FORMAT_XRGB8888,
+                      handles.data(), pitches.data(), offsets.data(),
+                      &framebuffer, 0))
         throw failure("vkms cannot show a frame");
     framebuffers_.push_back(framebuffer);
     return framebuffers_.size() - 1;
 }
 
-void Display::commit(const std::vector<Property> &changes, std::uint32_t flags) {
-    const std::unique_ptr<drmModeAtomicReq, decltype(&drmModeAtomicFree)> request(drmModeAtomicAlloc(),
-                                                                                  &drmModeAtomicFree);
+void Display::commit(const std::vector<Property> &changes,
+                     std::uint32_t flags) {
+    const std::unique_ptr<drmModeAtomicReq, decltype(&drmModeAtomicFree)>
+        request(drmModeAtomicAlloc(), &drmModeAtomicFree);
     for (const Property &change : changes)
-        if (!request || drmModeAtomicAddProperty(request.get(), change.object, change.id, change.value) < 0)
+        if (!request || drmModeAtomicAddProperty(request.get(), change.object,
+                                                 change.id, change.value) < 0)
             throw failure("cannot build an atomic request");
     if (drmModeAtomicCommit(card_.get(), request.get(), flags, nullptr))
         throw failure("atomic commit failed");
@@ -150,7 +179,8 @@ unsigned Display::wait_for_flip() const {
     done = false;
     drmEventContext events{};
     events.version = 2;
-    events.page_flip_handler = [](int, unsigned sequence, unsigned, unsigned, void *) {
+    events.page_flip_handler = [](int, unsigned sequence, unsigned, unsigned,
+                                  void *) {
         shown = sequence;
         done = true;
     };
@@ -168,8 +198,8 @@ unsigned Display::wait_for_flip() const {
 }
 
 std::string Display::crc_after(unsigned frame) {
-    // Lines of "0xFRAME 0xCRC". The frame of the flip itself is passed over: only a later one is
-    // sure to have been composed from the new buffer alone.
+    // Lines of "0xFRAME 0xCRC". The frame of the flip itself is passed over:
+    // only a later one is sure to have been composed from the new buffer alone.
     for (;;) {
         const std::size_t end = crc_text_.find('\n');
         if (end != std::string::npos) {
@@ -179,7 +209,8 @@ std::string Display::crc_after(unsigned frame) {
             // "XXXXXXXXXX" stands for a frame without a number.
             if (space == std::string::npos || !line.starts_with("0x"))
                 continue;
-            const auto number = static_cast<unsigned>(std::stoul(line.substr(0, space), nullptr, 16));
+            const auto number = static_cast<unsigned>(
+                std::stoul(line.substr(0, space), nullptr, 16));
             if (static_cast<int>(number - frame) > 0)
                 return line.substr(space + 1);
             continue;
@@ -201,33 +232,41 @@ std::string Display::crc_after(unsigned frame) {
 
 std::string Display::show(std::size_t buffer) {
     const auto plane = [&](const char *name, std::uint64_t value) {
-        return Property{plane_, property(plane_, DRM_MODE_OBJECT_PLANE, name), value};
+        return Property{plane_, property(plane_, DRM_MODE_OBJECT_PLANE, name),
+                        value};
     };
-    const auto w = static_cast<std::uint64_t>(width_), h = static_cast<std::uint64_t>(height_);
+    const auto w = static_cast<std::uint64_t>(width_),
+               h = static_cast<std::uint64_t>(height_);
     std::vector<Property> changes{plane("FB_ID", framebuffers_.at(buffer))};
     if (!lit_) {
-        changes.insert(changes.end(),
-                       {{connector_, property(connector_, DRM_MODE_OBJECT_CONNECTOR, "CRTC_ID"), crtc_},
-                        {crtc_, property(crtc_, DRM_MODE_OBJECT_CRTC, "MODE_ID"), mode_},
-                        {crtc_, property(crtc_, DRM_MODE_OBJECT_CRTC, "ACTIVE"), 1},
-                        plane("CRTC_ID", crtc_),
-                        plane("SRC_X", 0),
-                        plane("SRC_Y", 0),
-                        plane("SRC_W", w << 16),
-                        plane("SRC_H", h << 16),
-                        plane("CRTC_X", 0),
-                        plane("CRTC_Y", 0),
-                        plane("CRTC_W", w),
-                        plane("CRTC_H", h)});
+        changes.insert(
+            changes.end(),
+            {{connector_,
+              property(connector_, DRM_MODE_OBJECT_CONNECTOR, "CRTC_ID"),
+              crtc_},
+             {crtc_, property(crtc_, DRM_MODE_OBJECT_CRTC, "MODE_ID"), mode_},
+             {crtc_, property(crtc_, DRM_MODE_OBJECT_CRTC, "ACTIVE"), 1},
+             plane("CRTC_ID", crtc_),
+             plane("SRC_X", 0),
+             plane("SRC_Y", 0),
+             plane("SRC_W", w << 16),
+             plane("SRC_H", h << 16),
+             plane("CRTC_X", 0),
+             plane("CRTC_Y", 0),
+             plane("CRTC_W", w),
+             plane("CRTC_H", h)});
     }
-    commit(changes, DRM_MODE_PAGE_FLIP_EVENT | DRM_MODE_ATOMIC_NONBLOCK | (lit_ ? 0U : DRM_MODE_ATOMIC_ALLOW_MODESET));
+    commit(changes, DRM_MODE_PAGE_FLIP_EVENT | DRM_MODE_ATOMIC_NONBLOCK |
+                        (lit_ ? 0U : DRM_MODE_ATOMIC_ALLOW_MODESET));
     const unsigned frame = wait_for_flip();
     if (!lit_) {
         // CRCs can be had from an active CRTC only.
         struct stat status {};
         if (::fstat(card_.get(), &status))
             throw failure("cannot stat the display");
-        const std::string path = "/sys/kernel/debug/dri/" + std::to_string(minor(status.st_rdev)) + "/crtc-0/crc/data";
+        const std::string path = "/sys/kernel/debug/dri/" +
+                                 std::to_string(minor(status.st_rdev)) +
+                                 "/crtc-0/crc/data";
         crc_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
         if (!crc_)
             throw failure("cannot open " + path);

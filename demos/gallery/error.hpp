@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The one exception that reaches main(): a line for the user and the exit code that goes with it.
+// The one exception that reaches main(): a line for the user and the exit code
+// that goes with it.
 #pragma once
 
 #include <stdexcept>

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The shape of one room of the gallery with its light baked into the vertices: floor, walls,
-// ceiling with skylight, the doorway to the next room, picture frames, pedestals.
+// The shape of one room of the gallery with its light baked into the vertices:
+// floor, walls, ceiling with skylight, the doorway to the next room, picture
+// frames, pedestals.
 //
-// A room reaches from z = 0, where the visitor comes in, to z = -kRoomLength; the floor is y = 0.
+// A room reaches from z = 0, where the visitor comes in, to z = -kRoomLength;
+// the floor is y = 0.
 #pragma once
 
 #include <array>
@@ -27,7 +29,8 @@ constexpr int kExhibitsARoom = 2;
 enum class Surface : std::uint8_t {
     Floor,
     Wall,
-    Plaster, // ceiling, mouldings, frames, pedestals: the vertex colour says which
+    Plaster, // ceiling, mouldings, frames, pedestals: the vertex colour says
+             // which
     Picture, // kPicturesARoom of them, one after the other
 };
 

@@ -40,14 +40,18 @@ std::array<Pixel, 256> gradient_table(const Gradient &gradient) {
         const float at = static_cast<float>(i) / 127.5F;
         const glm::vec3 low = at < 1 ? gradient[0] : gradient[1];
         const glm::vec3 high = at < 1 ? gradient[1] : gradient[2];
-        const glm::vec3 colour = (low + (high - low) * (at < 1 ? at : at - 1)) * 255.0F;
-        table[i] = {to_byte(colour.x), to_byte(colour.y), to_byte(colour.z), 255};
+        const glm::vec3 colour =
+            (low + (high - low) * (at < 1 ? at : at - 1)) * 255.0F;
+        table[i] = {to_byte(colour.x), to_byte(colour.y), to_byte(colour.z),
+                    255};
     }
     return table;
 }
 
 // Between two neighbouring pixels, in 1/256.
-unsigned blend(unsigned a, unsigned b, unsigned part) { return (a * (256 - part) + b * part) >> 8; }
+unsigned blend(unsigned a, unsigned b, unsigned part) {
+    return (a * (256 - part) + b * part) >> 8;
+}
 
 } // namespace
 
@@ -56,24 +60,32 @@ Image load_image(const std::filesystem::path &path) {
     int height = 0;
     int channels = 0;
     const std::unique_ptr<stbi_uc, decltype(&stbi_image_free)> data(
-        stbi_load(path.c_str(), &width, &height, &channels, 4), &stbi_image_free);
+        stbi_load(path.c_str(), &width, &height, &channels, 4),
+        &stbi_image_free);
     if (!data)
-        throw Error("cannot read the picture " + path.string() + ": " + stbi_failure_reason());
+        throw Error("cannot read the picture " + path.string() + ": " +
+                    stbi_failure_reason());
     Image image{width, height, {}};
-    image.pixels.resize(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
-    std::memcpy(image.pixels.data(), data.get(), image.pixels.size() * sizeof(Pixel));
+    image.pixels.resize(static_cast<std::size_t>(width) *
+                        static_cast<std::size_t>(height));
+    std::memcpy(image.pixels.data(), data.get(),
+                image.pixels.size() * sizeof(Pixel));
     return image;
 }
 
-Image render_recipe(const Image &source, const TextureRecipe &recipe, int size) {
+Image render_recipe(const Image &source, const TextureRecipe &recipe,
+                    int size) {
     Image out{size, size, {}};
-    out.pixels.resize(static_cast<std::size_t>(size) * static_cast<std::size_t>(size));
+    out.pixels.resize(static_cast<std::size_t>(size) *
+                      static_cast<std::size_t>(size));
     std::array<Pixel, 256> colours{};
     if (recipe.gradient)
         colours = gradient_table(*recipe.gradient);
 
     // Positions in the source, 1/256 pixel.
-    const auto fixed = [](float v, int extent) { return static_cast<long>(v * static_cast<float>(extent) * 256.0F); };
+    const auto fixed = [](float v, int extent) {
+        return static_cast<long>(v * static_cast<float>(extent) * 256.0F);
+    };
     const long left = fixed(recipe.crop.x, source.width);
     const long top = fixed(recipe.crop.y, source.height);
     const long step_x = fixed(recipe.crop.z, source.width) / size;
@@ -88,7 +100,8 @@ Image render_recipe(const Image &source, const TextureRecipe &recipe, int size) 
         const int y1 = static_cast<int>(std::min<long>(y0 + 1, last_y));
         const unsigned part_y = static_cast<unsigned>(at_y & 255);
         for (int x = 0; x < size; x++) {
-            const long at_x = left + (recipe.mirrored ? size - 1 - x : x) * step_x;
+            const long at_x =
+                left + (recipe.mirrored ? size - 1 - x : x) * step_x;
             const int x0 = static_cast<int>(std::clamp(at_x >> 8, 0L, last_x));
             const int x1 = static_cast<int>(std::min<long>(x0 + 1, last_x));
             const unsigned part_x = static_cast<unsigned>(at_x & 255);
@@ -98,10 +111,14 @@ Image render_recipe(const Image &source, const TextureRecipe &recipe, int size) 
             const Pixel &d = source.at(x1, y1);
             Pixel mixed{};
             for (std::size_t k = 0; k < 3; k++)
-                mixed[k] = static_cast<std::uint8_t>(blend(blend(a[k], b[k], part_x), blend(c[k], d[k], part_x), part_y));
+                mixed[k] = static_cast<std::uint8_t>(
+                    blend(blend(a[k], b[k], part_x), blend(c[k], d[k], part_x),
+                          part_y));
             mixed[3] = 255;
             if (recipe.gradient)
-                mixed = colours[(mixed[0] * 77U + mixed[1] * 150U + mixed[2] * 29U) >> 8];
+                mixed = colours[(mixed[0] * 77U + mixed[1] * 150U +
+                                 mixed[2] * 29U) >>
+                                8];
             *to++ = mixed;
         }
     }
@@ -110,7 +127,8 @@ Image render_recipe(const Image &source, const TextureRecipe &recipe, int size) 
 
 Image half_size(const Image &image) {
     Image out{std::max(1, image.width / 2), std::max(1, image.height / 2), {}};
-    out.pixels.reserve(static_cast<std::size_t>(out.width) * static_cast<std::size_t>(out.height));
+    out.pixels.reserve(static_cast<std::size_t>(out.width) *
+                       static_cast<std::size_t>(out.height));
     for (int y = 0; y < out.height; y++) {
         const int y1 = std::min(2 * y + 1, image.height - 1);
         for (int x = 0; x < out.width; x++) {
@@ -121,13 +139,16 @@ Image half_size(const Image &image) {
             const Pixel &d = image.at(x1, y1);
             Pixel mean{};
             for (std::size_t k = 0; k < 4; k++)
-                mean[k] = static_cast<std::uint8_t>((a[k] + b[k] + c[k] + d[k] + 2) / 4);
+                mean[k] = static_cast<std::uint8_t>(
+                    (a[k] + b[k] + c[k] + d[k] + 2) / 4);
             out.pixels.push_back(mean);
         }
     }
     return out;
 }
 
-int mip_levels(int size) { return std::bit_width(static_cast<unsigned>(size)); }
+int mip_levels(int size) {
+    return std::bit_width(static_cast<unsigned>(size));
+}
 
 } // namespace gallery

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Pictures in CPU memory: reading PNG and JPEG files, and making a texture's mip levels from a
-// recipe that says which part of which picture, in which colours.
+// Pictures in CPU memory: reading PNG and JPEG files, and making a texture's
+// mip levels from a recipe that says which part of which picture, in which
+// colours.
 #pragma once
 
 #include <array>
@@ -24,18 +25,21 @@ struct Image {
     std::vector<Pixel> pixels;
 
     [[nodiscard]] const Pixel &at(int x, int y) const {
-        return pixels[static_cast<std::size_t>(y) * static_cast<std::size_t>(width) +
+        return pixels[static_cast<std::size_t>(y) *
+                          static_cast<std::size_t>(width) +
                       static_cast<std::size_t>(x)];
     }
 };
 
-// Brightness of the source chooses the colour: 0 the first, 0.5 the second, 1 the third.
+// Brightness of the source chooses the colour: 0 the first, 0.5 the second, 1
+// the third.
 using Gradient = std::array<glm::vec3, 3>;
 
 struct TextureRecipe {
-    int source = 0;                    // index into the gallery's pictures
-    glm::vec4 crop{0, 0, 1, 1};        // left, top, width, height as parts of the source
-    std::optional<Gradient> gradient;  // none: the source's own colours
+    int source = 0; // index into the gallery's pictures
+    glm::vec4 crop{0, 0, 1,
+                   1}; // left, top, width, height as parts of the source
+    std::optional<Gradient> gradient; // none: the source's own colours
     bool mirrored = false;
 };
 

@@ -64,7 +64,8 @@ glm::vec2 projected_uv(glm::vec3 p) {
 Model merge_cells(const Model &model, int cells) {
     const Box box = bounds(model.positions);
     const glm::vec3 extent = box.extent();
-    const float cell = std::max({extent.x, extent.y, extent.z, 1e-6F}) / static_cast<float>(cells);
+    const float cell = std::max({extent.x, extent.y, extent.z, 1e-6F}) /
+                       static_cast<float>(cells);
 
     Model out;
     std::unordered_map<std::uint64_t, std::uint32_t> cell_vertex;
@@ -75,7 +76,8 @@ Model merge_cells(const Model &model, int cells) {
         const auto x = static_cast<std::uint64_t>(at.x);
         const auto y = static_cast<std::uint64_t>(at.y);
         const auto z = static_cast<std::uint64_t>(at.z);
-        const auto [slot, fresh] = cell_vertex.try_emplace(x << 40 | y << 20 | z, static_cast<std::uint32_t>(weight.size()));
+        const auto [slot, fresh] = cell_vertex.try_emplace(
+            x << 40 | y << 20 | z, static_cast<std::uint32_t>(weight.size()));
         if (fresh) {
             out.positions.emplace_back(0.0F);
             if (!model.uvs.empty())
@@ -108,14 +110,18 @@ Model merge_cells(const Model &model, int cells) {
 
 std::array<std::int8_t, 4> pack_normal(glm::vec3 normal) {
     const float length = glm::length(normal);
-    const glm::vec3 unit = length > 0.0F ? normal / length : glm::vec3(0.0F, 1.0F, 0.0F);
-    const auto pack = [](float v) { return static_cast<std::int8_t>(std::lround(v * 127.0F)); };
+    const glm::vec3 unit =
+        length > 0.0F ? normal / length : glm::vec3(0.0F, 1.0F, 0.0F);
+    const auto pack = [](float v) {
+        return static_cast<std::int8_t>(std::lround(v * 127.0F));
+    };
     return {pack(unit.x), pack(unit.y), pack(unit.z), 0};
 }
 
 std::array<std::uint8_t, 4> pack_colour(glm::vec3 colour) {
     const auto pack = [](float v) {
-        return static_cast<std::uint8_t>(std::lround(std::clamp(v, 0.0F, 1.0F) * 255.0F));
+        return static_cast<std::uint8_t>(
+            std::lround(std::clamp(v, 0.0F, 1.0F) * 255.0F));
     };
     return {pack(colour.x), pack(colour.y), pack(colour.z), 255};
 }
@@ -128,7 +134,8 @@ void stand_upright(Model &model, Up up) {
     const Box box = bounds(model.positions);
     const glm::vec3 extent = box.extent();
     const float largest = std::max({extent.x, extent.y, extent.z, 1e-6F});
-    const glm::vec3 origin{(box.low.x + box.high.x) / 2, box.low.y, (box.low.z + box.high.z) / 2};
+    const glm::vec3 origin{(box.low.x + box.high.x) / 2, box.low.y,
+                           (box.low.z + box.high.z) / 2};
     for (glm::vec3 &p : model.positions)
         p = (p - origin) / largest;
 }
@@ -138,7 +145,8 @@ Model reduce(const Model &model, std::size_t max_triangles) {
         return model;
     for (int cells = 96; cells > 2; cells = cells * 7 / 8) {
         Model merged = merge_cells(model, cells);
-        if (!merged.indices.empty() && merged.indices.size() / 3 <= max_triangles)
+        if (!merged.indices.empty() &&
+            merged.indices.size() / 3 <= max_triangles)
             return merged;
     }
     return merge_cells(model, 2);
@@ -146,7 +154,8 @@ Model reduce(const Model &model, std::size_t max_triangles) {
 
 Mesh to_mesh(const Model &model, bool flat) {
     const auto uv_of = [&](std::uint32_t index) {
-        return model.uvs.empty() ? projected_uv(model.positions[index]) : model.uvs[index];
+        return model.uvs.empty() ? projected_uv(model.positions[index])
+                                 : model.uvs[index];
     };
     const auto white = pack_colour(glm::vec3(1.0F));
 
@@ -155,10 +164,14 @@ Mesh to_mesh(const Model &model, bool flat) {
         for (std::size_t i = 0; i + 2 < model.indices.size(); i += 3) {
             const std::uint32_t *corner = &model.indices[i];
             const glm::vec3 a = model.positions[corner[0]];
-            const auto normal = pack_normal(glm::cross(model.positions[corner[1]] - a, model.positions[corner[2]] - a));
+            const auto normal =
+                pack_normal(glm::cross(model.positions[corner[1]] - a,
+                                       model.positions[corner[2]] - a));
             for (int k = 0; k < 3; k++) {
-                mesh.indices.push_back(static_cast<std::uint32_t>(mesh.vertices.size()));
-                mesh.vertices.push_back({model.positions[corner[k]], uv_of(corner[k]), normal, white});
+                mesh.indices.push_back(
+                    static_cast<std::uint32_t>(mesh.vertices.size()));
+                mesh.vertices.push_back({model.positions[corner[k]],
+                                         uv_of(corner[k]), normal, white});
             }
         }
         return mesh;
@@ -166,7 +179,8 @@ Mesh to_mesh(const Model &model, bool flat) {
     const std::vector<glm::vec3> normals = smooth_normals(model);
     mesh.vertices.reserve(model.positions.size());
     for (std::uint32_t i = 0; i < model.positions.size(); i++)
-        mesh.vertices.push_back({model.positions[i], uv_of(i), pack_normal(normals[i]), white});
+        mesh.vertices.push_back(
+            {model.positions[i], uv_of(i), pack_normal(normals[i]), white});
     mesh.indices = model.indices;
     return mesh;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A triangle mesh in CPU memory, in the layout that the shaders read, and what is done to one
-// before it is shown. Knows nothing of files or of Vulkan.
+// A triangle mesh in CPU memory, in the layout that the shaders read, and what
+// is done to one before it is shown. Knows nothing of files or of Vulkan.
 #pragma once
 
 #include <array>
@@ -29,9 +29,9 @@ struct Mesh {
     [[nodiscard]] std::size_t triangles() const { return indices.size() / 3; }
 };
 
-// What a model file holds: positions, maybe texture coordinates, triangles. A loader guarantees
-// that every index is in range, that uvs is empty or as long as positions, and that there is at
-// least one triangle.
+// What a model file holds: positions, maybe texture coordinates, triangles. A
+// loader guarantees that every index is in range, that uvs is empty or as long
+// as positions, and that there is at least one triangle.
 struct Model {
     std::vector<glm::vec3> positions;
     std::vector<glm::vec2> uvs;
@@ -44,15 +44,17 @@ std::array<std::uint8_t, 4> pack_colour(glm::vec3 colour);
 // The axis that points up in a model file.
 enum class Up { Y, Z };
 
-// Turn the model upright, centre it on the vertical axis, put its lowest point at height 0 and
-// scale it so that it fits a box of height 1 and width 1.
+// Turn the model upright, centre it on the vertical axis, put its lowest point
+// at height 0 and scale it so that it fits a box of height 1 and width 1.
 void stand_upright(Model &model, Up up);
 
-// Fewer triangles by merging the vertices of each cell of a grid; the finest grid with at most
-// max_triangles is used. A model that is small enough is returned as it is.
+// Fewer triangles by merging the vertices of each cell of a grid; the finest
+// grid with at most max_triangles is used. A model that is small enough is
+// returned as it is.
 Model reduce(const Model &model, std::size_t max_triangles);
 
-// Add normals (smooth, or one a triangle) and, where the model has none, texture coordinates.
+// Add normals (smooth, or one a triangle) and, where the model has none,
+// texture coordinates.
 Mesh to_mesh(const Model &model, bool flat);
 
 } // namespace gallery

@@ -17,7 +17,8 @@ Model load_model(const std::filesystem::path &path) {
         return parse_obj(text, path.string());
     if (path.extension() == ".3ds")
         return parse_3ds(std::as_bytes(std::span(text)), path.string());
-    throw Error(path.string() + ": not a model format that is known here (.obj, .3ds)");
+    throw Error(path.string() +
+                ": not a model format that is known here (.obj, .3ds)");
 }
 
 } // namespace gallery

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Readers of the two model formats of the gallery. A file that is not what it says gives one
-// Error that names it; nothing half read comes out.
+// Readers of the two model formats of the gallery. A file that is not what it
+// says gives one Error that names it; nothing half read comes out.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,9 @@
 
 namespace gallery {
 
-// Wavefront OBJ: v, vt and f lines (polygons become fans, negative indices count back).
-// The rest of the format (materials, groups, normals) is passed over.
+// Wavefront OBJ: v, vt and f lines (polygons become fans, negative indices
+// count back). The rest of the format (materials, groups, normals) is passed
+// over.
 Model parse_obj(std::string_view text, const std::string &name);
 
 // 3D Studio: the first mesh of the file.

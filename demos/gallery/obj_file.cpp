@@ -51,7 +51,8 @@ private:
         if (begin == std::string_view::npos)
             return text = {};
         text.remove_prefix(begin);
-        const std::size_t end = std::min(text.find_first_of(" \t\r"), text.size());
+        const std::size_t end =
+            std::min(text.find_first_of(" \t\r"), text.size());
         const std::string_view found = text.substr(0, end);
         text.remove_prefix(end);
         return found;
@@ -60,8 +61,10 @@ private:
     float real(std::string_view &text) const {
         const std::string_view token = word(text);
         float value = 0;
-        const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), value);
-        if (error != std::errc() || end != token.data() + token.size() || !std::isfinite(value))
+        const auto [end, error] =
+            std::from_chars(token.data(), token.data() + token.size(), value);
+        if (error != std::errc() || end != token.data() + token.size() ||
+            !std::isfinite(value))
             fail("expected a number, found '" + std::string(token) + "'");
         return value;
     }
@@ -69,7 +72,8 @@ private:
     // 1-based, or negative counting back from the last; returned 0-based.
     std::size_t reference(std::string_view token, std::size_t count) const {
         long value = 0;
-        const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), value);
+        const auto [end, error] =
+            std::from_chars(token.data(), token.data() + token.size(), value);
         if (error != std::errc() || end != token.data() + token.size())
             fail("expected an index, found '" + std::string(token) + "'");
         const long limit = static_cast<long>(count);
@@ -80,7 +84,8 @@ private:
 
     std::uint32_t corner(std::string_view token) {
         const std::size_t slash = token.find('/');
-        const std::size_t position = reference(token.substr(0, slash), positions_.size());
+        const std::size_t position =
+            reference(token.substr(0, slash), positions_.size());
         std::size_t uv = SIZE_MAX;
         if (slash != std::string_view::npos) {
             const std::string_view rest = token.substr(slash + 1);
@@ -88,7 +93,9 @@ private:
             if (!uv_token.empty())
                 uv = reference(uv_token, uvs_.size());
         }
-        const auto [slot, fresh] = corners_.try_emplace({position, uv}, static_cast<std::uint32_t>(model_.positions.size()));
+        const auto [slot, fresh] = corners_.try_emplace(
+            {position, uv},
+            static_cast<std::uint32_t>(model_.positions.size()));
         if (fresh) {
             model_.positions.push_back(positions_[position]);
             model_.uvs.push_back(uv == SIZE_MAX ? glm::vec2(0.0F) : uvs_[uv]);
@@ -99,12 +106,14 @@ private:
 
     void face(std::string_view text) {
         std::vector<std::uint32_t> polygon;
-        for (std::string_view token = word(text); !token.empty(); token = word(text))
+        for (std::string_view token = word(text); !token.empty();
+             token = word(text))
             polygon.push_back(corner(token));
         if (polygon.size() < 3)
             fail("a face needs three corners");
         for (std::size_t i = 2; i < polygon.size(); i++)
-            model_.indices.insert(model_.indices.end(), {polygon[0], polygon[i - 1], polygon[i]});
+            model_.indices.insert(model_.indices.end(),
+                                  {polygon[0], polygon[i - 1], polygon[i]});
     }
 
     const std::string &name_;

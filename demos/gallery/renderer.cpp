@@ -14,24 +14,31 @@ namespace gallery {
 
 namespace {
 
-constexpr VkFormat kFrameFormat = VK_FORMAT_B8G8R8A8_UNORM; // XRGB8888 to a display
+constexpr VkFormat kFrameFormat =
+    VK_FORMAT_B8G8R8A8_UNORM; // XRGB8888 to a display
 constexpr VkFormat kTextureFormat = VK_FORMAT_R8G8B8A8_UNORM;
 constexpr VkFormat kDepthFormat = VK_FORMAT_D32_SFLOAT;
 constexpr auto kHost = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT;
 
 } // namespace
 
-Renderer::Renderer(const Vulkan &vulkan, const gpumem::Device &device, const Scene &scene, int width, int height, int frames)
-    : vulkan_(vulkan), device_(device), scene_(scene), width_(width), height_(height) {
+Renderer::Renderer(const Vulkan &vulkan, const gpumem::Device &device,
+                   const Scene &scene, int width, int height, int frames)
+    : vulkan_(vulkan), device_(device), scene_(scene), width_(width),
+      height_(height) {
     VkCommandPoolCreateInfo pool{VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO};
     pool.flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT;
-    check(vkCreateCommandPool(vulkan.device, &pool, nullptr, &command_pool_), "vkCreateCommandPool");
-    VkCommandBufferAllocateInfo buffers{VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO};
+    check(vkCreateCommandPool(vulkan.device, &pool, nullptr, &command_pool_),
+          "vkCreateCommandPool");
+    VkCommandBufferAllocateInfo buffers{
+        VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO};
     buffers.commandPool = command_pool_;
     buffers.commandBufferCount = 1;
-    check(vkAllocateCommandBuffers(vulkan.device, &buffers, &commands_), "vkAllocateCommandBuffers");
+    check(vkAllocateCommandBuffers(vulkan.device, &buffers, &commands_),
+          "vkAllocateCommandBuffers");
     VkFenceCreateInfo fence{VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-    check(vkCreateFence(vulkan.device, &fence, nullptr, &fence_), "vkCreateFence");
+    check(vkCreateFence(vulkan.device, &fence, nullptr, &fence_),
+          "vkCreateFence");
     make_frames(frames);
     make_pipeline();
 }
@@ -59,33 +66,39 @@ Renderer::~Renderer() {
     vkDestroyCommandPool(device, command_pool_, nullptr);
 }
 
-VkImage Renderer::make_image(int width, int height, int levels, VkFormat format, VkImageTiling tiling,
-                             VkImageUsageFlags usage, bool external) const {
-    VkExternalMemoryImageCreateInfo host{VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO};
+VkImage Renderer::make_image(int width, int height, int levels, VkFormat format,
+                             VkImageTiling tiling, VkImageUsageFlags usage,
+                             bool external) const {
+    VkExternalMemoryImageCreateInfo host{
+        VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO};
     host.handleTypes = kHost;
     VkImageCreateInfo info{VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO};
     info.pNext = external ? &host : nullptr;
     info.imageType = VK_IMAGE_TYPE_2D;
     info.format = format;
-    info.extent = {static_cast<std::uint32_t>(width), static_cast<std::uint32_t>(height), 1};
+    info.extent = {static_cast<std::uint32_t>(width),
+                   static_cast<std::uint32_t>(height), 1};
     info.mipLevels = static_cast<std::uint32_t>(levels);
     info.arrayLayers = 1;
     info.samples = VK_SAMPLE_COUNT_1_BIT;
     info.tiling = tiling;
     info.usage = usage;
     VkImage image = VK_NULL_HANDLE;
-    check(vkCreateImage(vulkan_.device, &info, nullptr, &image), "vkCreateImage");
+    check(vkCreateImage(vulkan_.device, &info, nullptr, &image),
+          "vkCreateImage");
     return image;
 }
 
-VkImageView Renderer::make_view(VkImage image, VkFormat format, VkImageAspectFlags aspect) const {
+VkImageView Renderer::make_view(VkImage image, VkFormat format,
+                                VkImageAspectFlags aspect) const {
     VkImageViewCreateInfo info{VK_STRUCTURE_TYPE_IMAGE_VIEW_CREATE_INFO};
     info.image = image;
     info.viewType = VK_IMAGE_VIEW_TYPE_2D;
     info.format = format;
     info.subresourceRange = {aspect, 0, VK_REMAINING_MIP_LEVELS, 0, 1};
     VkImageView view = VK_NULL_HANDLE;
-    check(vkCreateImageView(vulkan_.device, &info, nullptr, &view), "vkCreateImageView");
+    check(vkCreateImageView(vulkan_.device, &info, nullptr, &view),
+          "vkCreateImageView");
     return view;
 }
 
@@ -93,32 +106,41 @@ void Renderer::make_frames(int count) {
     VkMemoryRequirements needs{};
     for (int i = 0; i < count; i++) {
         Frame &frame = frames_.emplace_back();
-        frame.image = make_image(width_, height_, 1, kFrameFormat, VK_IMAGE_TILING_LINEAR,
-                                 VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT, true);
+        frame.image =
+            make_image(width_, height_, 1, kFrameFormat, VK_IMAGE_TILING_LINEAR,
+                       VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT, true);
         vkGetImageMemoryRequirements(vulkan_.device, frame.image, &needs);
         frame.memory = BoMemory(vulkan_, device_, needs);
-        check(vkBindImageMemory(vulkan_.device, frame.image, frame.memory.get(), 0), "vkBindImageMemory");
-        frame.view = make_view(frame.image, kFrameFormat, VK_IMAGE_ASPECT_COLOR_BIT);
+        check(vkBindImageMemory(vulkan_.device, frame.image, frame.memory.get(),
+                                0),
+              "vkBindImageMemory");
+        frame.view =
+            make_view(frame.image, kFrameFormat, VK_IMAGE_ASPECT_COLOR_BIT);
         const VkImageSubresource first{VK_IMAGE_ASPECT_COLOR_BIT, 0, 0};
         VkSubresourceLayout rows{};
         vkGetImageSubresourceLayout(vulkan_.device, frame.image, &first, &rows);
         frame.offset = static_cast<std::uint32_t>(rows.offset);
         frame.pitch = static_cast<std::uint32_t>(rows.rowPitch);
     }
-    depth_ = make_image(width_, height_, 1, kDepthFormat, VK_IMAGE_TILING_OPTIMAL,
-                        VK_IMAGE_USAGE_DEPTH_STENCIL_ATTACHMENT_BIT, false);
+    depth_ =
+        make_image(width_, height_, 1, kDepthFormat, VK_IMAGE_TILING_OPTIMAL,
+                   VK_IMAGE_USAGE_DEPTH_STENCIL_ATTACHMENT_BIT, false);
     vkGetImageMemoryRequirements(vulkan_.device, depth_, &needs);
-    depth_memory_ = vulkan_.allocate(needs, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
-    check(vkBindImageMemory(vulkan_.device, depth_, depth_memory_, 0), "vkBindImageMemory");
+    depth_memory_ =
+        vulkan_.allocate(needs, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
+    check(vkBindImageMemory(vulkan_.device, depth_, depth_memory_, 0),
+          "vkBindImageMemory");
     depth_view_ = make_view(depth_, kDepthFormat, VK_IMAGE_ASPECT_DEPTH_BIT);
 }
 
-VkShaderModule Renderer::shader(const std::uint32_t *code, std::size_t bytes) const {
+VkShaderModule Renderer::shader(const std::uint32_t *code,
+                                std::size_t bytes) const {
     VkShaderModuleCreateInfo info{VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO};
     info.codeSize = bytes;
     info.pCode = code;
     VkShaderModule module = VK_NULL_HANDLE;
-    check(vkCreateShaderModule(vulkan_.device, &info, nullptr, &module), "vkCreateShaderModule");
+    check(vkCreateShaderModule(vulkan_.device, &info, nullptr, &module),
+          "vkCreateShaderModule");
     return module;
 }
 
@@ -128,39 +150,50 @@ void Renderer::make_pipeline() {
     sampler.magFilter = sampler.minFilter = VK_FILTER_LINEAR;
     sampler.mipmapMode = VK_SAMPLER_MIPMAP_MODE_NEAREST;
     sampler.maxLod = VK_LOD_CLAMP_NONE;
-    check(vkCreateSampler(device, &sampler, nullptr, &sampler_), "vkCreateSampler");
+    check(vkCreateSampler(device, &sampler, nullptr, &sampler_),
+          "vkCreateSampler");
 
-    const VkDescriptorSetLayoutBinding binding{0, VK_DESCRIPTOR_TYPE_COMBINED_IMAGE_SAMPLER, 1,
-                                               VK_SHADER_STAGE_FRAGMENT_BIT, &sampler_};
-    VkDescriptorSetLayoutCreateInfo set_info{VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO};
+    const VkDescriptorSetLayoutBinding binding{
+        0, VK_DESCRIPTOR_TYPE_COMBINED_IMAGE_SAMPLER, 1,
+        VK_SHADER_STAGE_FRAGMENT_BIT, &sampler_};
+    VkDescriptorSetLayoutCreateInfo set_info{
+        VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO};
     set_info.bindingCount = 1;
     set_info.pBindings = &binding;
-    check(vkCreateDescriptorSetLayout(device, &set_info, nullptr, &set_layout_), "vkCreateDescriptorSetLayout");
+    check(vkCreateDescriptorSetLayout(device, &set_info, nullptr, &set_layout_),
+          "vkCreateDescriptorSetLayout");
     std::vector<int> textures;
     for (std::size_t i = 0; i < scene_.assets().size(); i++)
         if (std::holds_alternative<TextureAsset>(scene_.assets()[i].content))
             textures.push_back(static_cast<int>(i));
     const auto count = static_cast<std::uint32_t>(textures.size());
-    const VkDescriptorPoolSize size{VK_DESCRIPTOR_TYPE_COMBINED_IMAGE_SAMPLER, count};
-    VkDescriptorPoolCreateInfo pool{VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO};
+    const VkDescriptorPoolSize size{VK_DESCRIPTOR_TYPE_COMBINED_IMAGE_SAMPLER,
+                                    count};
+    VkDescriptorPoolCreateInfo pool{
+        VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO};
     pool.maxSets = count;
     pool.poolSizeCount = 1;
     pool.pPoolSizes = &size;
-    check(vkCreateDescriptorPool(device, &pool, nullptr, &set_pool_), "vkCreateDescriptorPool");
-    VkDescriptorSetAllocateInfo set{VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO};
+    check(vkCreateDescriptorPool(device, &pool, nullptr, &set_pool_),
+          "vkCreateDescriptorPool");
+    VkDescriptorSetAllocateInfo set{
+        VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO};
     set.descriptorPool = set_pool_;
     set.descriptorSetCount = 1;
     set.pSetLayouts = &set_layout_;
     for (int asset : textures)
-        check(vkAllocateDescriptorSets(device, &set, &sets_[asset]), "vkAllocateDescriptorSets");
+        check(vkAllocateDescriptorSets(device, &set, &sets_[asset]),
+              "vkAllocateDescriptorSets");
 
     const VkPushConstantRange push{VK_SHADER_STAGE_VERTEX_BIT, 0, sizeof(Push)};
-    VkPipelineLayoutCreateInfo layout{VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO};
+    VkPipelineLayoutCreateInfo layout{
+        VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO};
     layout.setLayoutCount = 1;
     layout.pSetLayouts = &set_layout_;
     layout.pushConstantRangeCount = 1;
     layout.pPushConstantRanges = &push;
-    check(vkCreatePipelineLayout(device, &layout, nullptr, &layout_), "vkCreatePipelineLayout");
+    check(vkCreatePipelineLayout(device, &layout, nullptr, &layout_),
+          "vkCreatePipelineLayout");
 
     std::array<VkPipelineShaderStageCreateInfo, 2> stages{};
     for (auto &stage : stages) {
@@ -172,43 +205,58 @@ void Renderer::make_pipeline() {
     stages[1].stage = VK_SHADER_STAGE_FRAGMENT_BIT;
     stages[1].module = shader(gallery_frag, sizeof(gallery_frag));
 
-    const VkVertexInputBindingDescription vertex{0, sizeof(Vertex), VK_VERTEX_INPUT_RATE_VERTEX};
+    const VkVertexInputBindingDescription vertex{0, sizeof(Vertex),
+                                                 VK_VERTEX_INPUT_RATE_VERTEX};
     const std::array<VkVertexInputAttributeDescription, 4> attributes{
         {{0, 0, VK_FORMAT_R32G32B32_SFLOAT, offsetof(Vertex, position)},
          {1, 0, VK_FORMAT_R32G32_SFLOAT, offsetof(Vertex, uv)},
          {2, 0, VK_FORMAT_R8G8B8A8_SNORM, offsetof(Vertex, normal)},
          {3, 0, VK_FORMAT_R8G8B8A8_UNORM, offsetof(Vertex, colour)}}};
-    VkPipelineVertexInputStateCreateInfo input{VK_STRUCTURE_TYPE_PIPELINE_VERTEX_INPUT_STATE_CREATE_INFO};
+    VkPipelineVertexInputStateCreateInfo input{
+        VK_STRUCTURE_TYPE_PIPELINE_VERTEX_INPUT_STATE_CREATE_INFO};
     input.vertexBindingDescriptionCount = 1;
     input.pVertexBindingDescriptions = &vertex;
-    input.vertexAttributeDescriptionCount = static_cast<std::uint32_t>(attributes.size());
+    input.vertexAttributeDescriptionCount =
+        static_cast<std::uint32_t>(attributes.size());
     input.pVertexAttributeDescriptions = attributes.data();
-    VkPipelineInputAssemblyStateCreateInfo assembly{VK_STRUCTURE_TYPE_PIPELINE_INPUT_ASSEMBLY_STATE_CREATE_INFO};
+    VkPipelineInputAssemblyStateCreateInfo assembly{
+        VK_STRUCTURE_TYPE_PIPELINE_INPUT_ASSEMBLY_STATE_CREATE_INFO};
     assembly.topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST;
-    const VkViewport viewport{0, 0, static_cast<float>(width_), static_cast<float>(height_), 0, 1};
-    const VkRect2D all{{0, 0}, {static_cast<std::uint32_t>(width_), static_cast<std::uint32_t>(height_)}};
-    VkPipelineViewportStateCreateInfo port{VK_STRUCTURE_TYPE_PIPELINE_VIEWPORT_STATE_CREATE_INFO};
+    const VkViewport viewport{
+        0, 0, static_cast<float>(width_), static_cast<float>(height_), 0, 1};
+    const VkRect2D all{{0, 0},
+                       {static_cast<std::uint32_t>(width_),
+                        static_cast<std::uint32_t>(height_)}};
+    VkPipelineViewportStateCreateInfo port{
+        VK_STRUCTURE_TYPE_PIPELINE_VIEWPORT_STATE_CREATE_INFO};
     port.viewportCount = port.scissorCount = 1;
     port.pViewports = &viewport;
     port.pScissors = &all;
-    VkPipelineRasterizationStateCreateInfo raster{VK_STRUCTURE_TYPE_PIPELINE_RASTERIZATION_STATE_CREATE_INFO};
-    raster.cullMode = VK_CULL_MODE_NONE; // not every model of the collection is wound one way
+    VkPipelineRasterizationStateCreateInfo raster{
+        VK_STRUCTURE_TYPE_PIPELINE_RASTERIZATION_STATE_CREATE_INFO};
+    raster.cullMode =
+        VK_CULL_MODE_NONE; // not every model of the collection is wound one way
     raster.lineWidth = 1;
-    VkPipelineMultisampleStateCreateInfo samples{VK_STRUCTURE_TYPE_PIPELINE_MULTISAMPLE_STATE_CREATE_INFO};
+    VkPipelineMultisampleStateCreateInfo samples{
+        VK_STRUCTURE_TYPE_PIPELINE_MULTISAMPLE_STATE_CREATE_INFO};
     samples.rasterizationSamples = VK_SAMPLE_COUNT_1_BIT;
-    VkPipelineDepthStencilStateCreateInfo depth{VK_STRUCTURE_TYPE_PIPELINE_DEPTH_STENCIL_STATE_CREATE_INFO};
+    VkPipelineDepthStencilStateCreateInfo depth{
+        VK_STRUCTURE_TYPE_PIPELINE_DEPTH_STENCIL_STATE_CREATE_INFO};
     depth.depthTestEnable = depth.depthWriteEnable = VK_TRUE;
     depth.depthCompareOp = VK_COMPARE_OP_LESS;
     VkPipelineColorBlendAttachmentState opaque{};
     opaque.colorWriteMask = 0xf;
-    VkPipelineColorBlendStateCreateInfo blend{VK_STRUCTURE_TYPE_PIPELINE_COLOR_BLEND_STATE_CREATE_INFO};
+    VkPipelineColorBlendStateCreateInfo blend{
+        VK_STRUCTURE_TYPE_PIPELINE_COLOR_BLEND_STATE_CREATE_INFO};
     blend.attachmentCount = 1;
     blend.pAttachments = &opaque;
-    VkPipelineRenderingCreateInfo target{VK_STRUCTURE_TYPE_PIPELINE_RENDERING_CREATE_INFO};
+    VkPipelineRenderingCreateInfo target{
+        VK_STRUCTURE_TYPE_PIPELINE_RENDERING_CREATE_INFO};
     target.colorAttachmentCount = 1;
     target.pColorAttachmentFormats = &kFrameFormat;
     target.depthAttachmentFormat = kDepthFormat;
-    VkGraphicsPipelineCreateInfo info{VK_STRUCTURE_TYPE_GRAPHICS_PIPELINE_CREATE_INFO};
+    VkGraphicsPipelineCreateInfo info{
+        VK_STRUCTURE_TYPE_GRAPHICS_PIPELINE_CREATE_INFO};
     info.pNext = &target;
     info.stageCount = static_cast<std::uint32_t>(stages.size());
     info.pStages = stages.data();
@@ -220,7 +268,8 @@ void Renderer::make_pipeline() {
     info.pDepthStencilState = &depth;
     info.pColorBlendState = &blend;
     info.layout = layout_;
-    const VkResult made = vkCreateGraphicsPipelines(device, VK_NULL_HANDLE, 1, &info, nullptr, &pipeline_);
+    const VkResult made = vkCreateGraphicsPipelines(device, VK_NULL_HANDLE, 1,
+                                                    &info, nullptr, &pipeline_);
     for (auto &stage : stages)
         vkDestroyShaderModule(device, stage.module, nullptr);
     check(made, "vkCreateGraphicsPipelines");
@@ -231,19 +280,24 @@ std::vector<AssetInfo> Renderer::asset_infos() const {
     for (const Asset &asset : scene_.assets()) {
         std::uint64_t bytes = 0;
         if (const auto *texture = std::get_if<TextureAsset>(&asset.content)) {
-            VkImage image = make_image(texture->size, texture->size, mip_levels(texture->size), kTextureFormat,
-                                       VK_IMAGE_TILING_OPTIMAL,
-                                       VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT, true);
+            VkImage image = make_image(
+                texture->size, texture->size, mip_levels(texture->size),
+                kTextureFormat, VK_IMAGE_TILING_OPTIMAL,
+                VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT,
+                true);
             VkMemoryRequirements needs{};
             vkGetImageMemoryRequirements(vulkan_.device, image, &needs);
             vkDestroyImage(vulkan_.device, image, nullptr);
             bytes = needs.size;
-        } else if (const auto *vertices = std::get_if<VertexAsset>(&asset.content)) {
+        } else if (const auto *vertices =
+                       std::get_if<VertexAsset>(&asset.content)) {
             bytes = vertices->mesh->vertices.size() * sizeof(Vertex);
         } else {
-            bytes = std::get<IndexAsset>(asset.content).mesh->indices.size() * sizeof(std::uint32_t);
+            bytes = std::get<IndexAsset>(asset.content).mesh->indices.size() *
+                    sizeof(std::uint32_t);
         }
-        infos.push_back({asset.room, asset.detail, (bytes + 4095) / 4096 * 4096});
+        infos.push_back(
+            {asset.room, asset.detail, (bytes + 4095) / 4096 * 4096});
     }
     return infos;
 }
@@ -257,8 +311,12 @@ std::uint64_t Renderer::buffer_bytes() const {
 
 FrameView Renderer::view_of(std::size_t i) const {
     const Frame &frame = frames_[i];
-    const std::size_t bytes = std::size_t{frame.pitch} * static_cast<std::size_t>(height_);
-    return {width_, height_, frame.pitch, {frame.memory.data() + frame.offset, bytes}};
+    const std::size_t bytes =
+        std::size_t{frame.pitch} * static_cast<std::size_t>(height_);
+    return {width_,
+            height_,
+            frame.pitch,
+            {frame.memory.data() + frame.offset, bytes}};
 }
 
 void Renderer::destroy(Resident &resident) const {
@@ -274,66 +332,86 @@ void Renderer::evict(int asset) {
 }
 
 void Renderer::load(int asset) {
-    const auto &content = scene_.assets()[static_cast<std::size_t>(asset)].content;
+    const auto &content =
+        scene_.assets()[static_cast<std::size_t>(asset)].content;
     Resident &resident = resident_[asset];
     if (const auto *texture = std::get_if<TextureAsset>(&content)) {
         load_texture(asset, resident, *texture);
     } else if (const auto *vertices = std::get_if<VertexAsset>(&content)) {
         const auto &data = vertices->mesh->vertices;
-        load_buffer(resident, data.data(), data.size() * sizeof(data[0]), VK_BUFFER_USAGE_VERTEX_BUFFER_BIT);
+        load_buffer(resident, data.data(), data.size() * sizeof(data[0]),
+                    VK_BUFFER_USAGE_VERTEX_BUFFER_BIT);
     } else {
         const auto &data = std::get<IndexAsset>(content).mesh->indices;
-        load_buffer(resident, data.data(), data.size() * sizeof(data[0]), VK_BUFFER_USAGE_INDEX_BUFFER_BIT);
+        load_buffer(resident, data.data(), data.size() * sizeof(data[0]),
+                    VK_BUFFER_USAGE_INDEX_BUFFER_BIT);
     }
 }
 
-void Renderer::load_buffer(Resident &resident, const void *data, std::size_t bytes, VkBufferUsageFlags usage) {
-    VkExternalMemoryBufferCreateInfo host{VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO};
+void Renderer::load_buffer(Resident &resident, const void *data,
+                           std::size_t bytes, VkBufferUsageFlags usage) {
+    VkExternalMemoryBufferCreateInfo host{
+        VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO};
     host.handleTypes = kHost;
     VkBufferCreateInfo info{VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO};
     info.pNext = &host;
     info.size = bytes;
     info.usage = usage;
-    check(vkCreateBuffer(vulkan_.device, &info, nullptr, &resident.buffer), "vkCreateBuffer");
+    check(vkCreateBuffer(vulkan_.device, &info, nullptr, &resident.buffer),
+          "vkCreateBuffer");
     VkMemoryRequirements needs{};
     vkGetBufferMemoryRequirements(vulkan_.device, resident.buffer, &needs);
     resident.memory = BoMemory(vulkan_, device_, needs);
-    check(vkBindBufferMemory(vulkan_.device, resident.buffer, resident.memory.get(), 0), "vkBindBufferMemory");
+    check(vkBindBufferMemory(vulkan_.device, resident.buffer,
+                             resident.memory.get(), 0),
+          "vkBindBufferMemory");
     std::memcpy(resident.memory.data(), data, bytes);
 }
 
-void Renderer::barrier(VkImage image, VkImageAspectFlags aspect, VkImageLayout from, VkImageLayout to) const {
+void Renderer::barrier(VkImage image, VkImageAspectFlags aspect,
+                       VkImageLayout from, VkImageLayout to) const {
     VkImageMemoryBarrier change{VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER};
     change.srcAccessMask = VK_ACCESS_MEMORY_WRITE_BIT;
-    change.dstAccessMask = VK_ACCESS_MEMORY_READ_BIT | VK_ACCESS_MEMORY_WRITE_BIT;
+    change.dstAccessMask =
+        VK_ACCESS_MEMORY_READ_BIT | VK_ACCESS_MEMORY_WRITE_BIT;
     change.oldLayout = from;
     change.newLayout = to;
-    change.srcQueueFamilyIndex = change.dstQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED;
+    change.srcQueueFamilyIndex = change.dstQueueFamilyIndex =
+        VK_QUEUE_FAMILY_IGNORED;
     change.image = image;
     change.subresourceRange = {aspect, 0, VK_REMAINING_MIP_LEVELS, 0, 1};
-    vkCmdPipelineBarrier(commands_, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, 0, 0,
-                         nullptr, 0, nullptr, 1, &change);
+    vkCmdPipelineBarrier(commands_, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT,
+                         VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, 0, 0, nullptr, 0,
+                         nullptr, 1, &change);
 }
 
-void Renderer::load_texture(int asset, Resident &resident, const TextureAsset &texture) {
+void Renderer::load_texture(int asset, Resident &resident,
+                            const TextureAsset &texture) {
     VkDevice device = vulkan_.device;
     const int levels = mip_levels(texture.size);
-    resident.image = make_image(texture.size, texture.size, levels, kTextureFormat, VK_IMAGE_TILING_OPTIMAL,
-                                VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT, true);
+    resident.image = make_image(
+        texture.size, texture.size, levels, kTextureFormat,
+        VK_IMAGE_TILING_OPTIMAL,
+        VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT, true);
     VkMemoryRequirements needs{};
     vkGetImageMemoryRequirements(device, resident.image, &needs);
     resident.memory = BoMemory(vulkan_, device_, needs);
-    check(vkBindImageMemory(device, resident.image, resident.memory.get(), 0), "vkBindImageMemory");
-    resident.view = make_view(resident.image, kTextureFormat, VK_IMAGE_ASPECT_COLOR_BIT);
+    check(vkBindImageMemory(device, resident.image, resident.memory.get(), 0),
+          "vkBindImageMemory");
+    resident.view =
+        make_view(resident.image, kTextureFormat, VK_IMAGE_ASPECT_COLOR_BIT);
 
     std::vector<Pixel> pixels;
     std::vector<VkBufferImageCopy> copies;
-    Image level = render_recipe(scene_.picture(texture.recipe.source), texture.recipe, texture.size);
+    Image level = render_recipe(scene_.picture(texture.recipe.source),
+                                texture.recipe, texture.size);
     for (int i = 0; i < levels; i++) {
         VkBufferImageCopy copy{};
         copy.bufferOffset = pixels.size() * sizeof(Pixel);
-        copy.imageSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, static_cast<std::uint32_t>(i), 0, 1};
-        copy.imageExtent = {static_cast<std::uint32_t>(level.width), static_cast<std::uint32_t>(level.height), 1};
+        copy.imageSubresource = {VK_IMAGE_ASPECT_COLOR_BIT,
+                                 static_cast<std::uint32_t>(i), 0, 1};
+        copy.imageExtent = {static_cast<std::uint32_t>(level.width),
+                            static_cast<std::uint32_t>(level.height), 1};
         copies.push_back(copy);
         pixels.insert(pixels.end(), level.pixels.begin(), level.pixels.end());
         level = half_size(level);
@@ -343,21 +421,32 @@ void Renderer::load_texture(int asset, Resident &resident, const TextureAsset &t
     VkBufferCreateInfo info{VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO};
     info.size = pixels.size() * sizeof(Pixel);
     info.usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT;
-    check(vkCreateBuffer(device, &info, nullptr, &staging.buffer), "vkCreateBuffer");
+    check(vkCreateBuffer(device, &info, nullptr, &staging.buffer),
+          "vkCreateBuffer");
     vkGetBufferMemoryRequirements(device, staging.buffer, &needs);
-    staging.memory = vulkan_.allocate(needs, VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT);
-    check(vkBindBufferMemory(device, staging.buffer, staging.memory, 0), "vkBindBufferMemory");
+    staging.memory =
+        vulkan_.allocate(needs, VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
+                                    VK_MEMORY_PROPERTY_HOST_COHERENT_BIT);
+    check(vkBindBufferMemory(device, staging.buffer, staging.memory, 0),
+          "vkBindBufferMemory");
     void *mapped = nullptr;
-    check(vkMapMemory(device, staging.memory, 0, VK_WHOLE_SIZE, 0, &mapped), "vkMapMemory");
+    check(vkMapMemory(device, staging.memory, 0, VK_WHOLE_SIZE, 0, &mapped),
+          "vkMapMemory");
     std::memcpy(mapped, pixels.data(), info.size);
 
-    barrier(resident.image, VK_IMAGE_ASPECT_COLOR_BIT, VK_IMAGE_LAYOUT_UNDEFINED, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL);
-    vkCmdCopyBufferToImage(commands_, staging.buffer, resident.image, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,
-                           static_cast<std::uint32_t>(copies.size()), copies.data());
-    barrier(resident.image, VK_IMAGE_ASPECT_COLOR_BIT, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,
+    barrier(resident.image, VK_IMAGE_ASPECT_COLOR_BIT,
+            VK_IMAGE_LAYOUT_UNDEFINED, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL);
+    vkCmdCopyBufferToImage(commands_, staging.buffer, resident.image,
+                           VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,
+                           static_cast<std::uint32_t>(copies.size()),
+                           copies.data());
+    barrier(resident.image, VK_IMAGE_ASPECT_COLOR_BIT,
+            VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,
             VK_IMAGE_LAYOUT_SHADER_READ_ONLY_OPTIMAL);
 
-    const VkDescriptorImageInfo picture{VK_NULL_HANDLE, resident.view, VK_IMAGE_LAYOUT_SHADER_READ_ONLY_OPTIMAL};
+    const VkDescriptorImageInfo picture{
+        VK_NULL_HANDLE, resident.view,
+        VK_IMAGE_LAYOUT_SHADER_READ_ONLY_OPTIMAL};
     VkWriteDescriptorSet write{VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET};
     write.dstSet = sets_.at(asset);
     write.descriptorCount = 1;
@@ -372,28 +461,37 @@ int Renderer::best(const TexturePair &pair) const {
     return resident_.contains(pair.low) ? pair.low : -1;
 }
 
-void Renderer::draw_mesh(const MeshPair &mesh, std::uint32_t first, std::uint32_t count, const TexturePair &texture,
+void Renderer::draw_mesh(const MeshPair &mesh, std::uint32_t first,
+                         std::uint32_t count, const TexturePair &texture,
                          const Push &push) {
     const int picture = best(texture);
     if (picture < 0)
         return;
     const VkDeviceSize start = 0;
-    vkCmdBindVertexBuffers(commands_, 0, 1, &resident_.at(mesh.vertices).buffer, &start);
-    vkCmdBindIndexBuffer(commands_, resident_.at(mesh.indices).buffer, 0, VK_INDEX_TYPE_UINT32);
-    vkCmdBindDescriptorSets(commands_, VK_PIPELINE_BIND_POINT_GRAPHICS, layout_, 0, 1, &sets_.at(picture), 0, nullptr);
-    vkCmdPushConstants(commands_, layout_, VK_SHADER_STAGE_VERTEX_BIT, 0, sizeof(push), &push);
+    vkCmdBindVertexBuffers(commands_, 0, 1, &resident_.at(mesh.vertices).buffer,
+                           &start);
+    vkCmdBindIndexBuffer(commands_, resident_.at(mesh.indices).buffer, 0,
+                         VK_INDEX_TYPE_UINT32);
+    vkCmdBindDescriptorSets(commands_, VK_PIPELINE_BIND_POINT_GRAPHICS, layout_,
+                            0, 1, &sets_.at(picture), 0, nullptr);
+    vkCmdPushConstants(commands_, layout_, VK_SHADER_STAGE_VERTEX_BIT, 0,
+                       sizeof(push), &push);
     vkCmdDrawIndexed(commands_, count, 1, first, 0, 0);
 }
 
 void Renderer::draw_room(std::int64_t number, const Camera &camera) {
-    const Room &room = scene_.rooms()[static_cast<std::size_t>(number % kRooms)];
+    const Room &room =
+        scene_.rooms()[static_cast<std::size_t>(number % kRooms)];
     const auto there = [&](const MeshPair &mesh) {
-        return resident_.contains(mesh.vertices) && resident_.contains(mesh.indices);
+        return resident_.contains(mesh.vertices) &&
+               resident_.contains(mesh.indices);
     };
     if (!there(room.shell))
         return;
-    const glm::vec3 place{0, 0, static_cast<float>(camera.room - number) * kRoomLength};
-    const glm::mat4 to_clip = camera.view_projection * glm::translate(glm::mat4(1.0F), place);
+    const glm::vec3 place{
+        0, 0, static_cast<float>(camera.room - number) * kRoomLength};
+    const glm::mat4 to_clip =
+        camera.view_projection * glm::translate(glm::mat4(1.0F), place);
 
     std::size_t picture = 0;
     for (const RoomPart &part : room.shape.parts) {
@@ -404,7 +502,8 @@ void Renderer::draw_room(std::int64_t number, const Camera &camera) {
             texture = &room.wall;
         else if (part.surface == Surface::Picture)
             texture = &room.pictures.at(picture++);
-        draw_mesh(room.shell, part.first_index, part.index_count, *texture, {to_clip, glm::vec4(0)});
+        draw_mesh(room.shell, part.first_index, part.index_count, *texture,
+                  {to_clip, glm::vec4(0)});
     }
     const auto places = exhibit_places();
     for (std::size_t i = 0; i < room.exhibits.size(); i++) {
@@ -412,17 +511,22 @@ void Renderer::draw_room(std::int64_t number, const Camera &camera) {
         const MeshPair &mesh = there(exhibit.high) ? exhibit.high : exhibit.low;
         if (!there(mesh))
             continue;
-        glm::mat4 model = glm::translate(to_clip, places[i] + glm::vec3(0, kPedestalHeight, 0));
+        glm::mat4 model = glm::translate(
+            to_clip, places[i] + glm::vec3(0, kPedestalHeight, 0));
         model = glm::rotate(model, exhibit.turn, glm::vec3(0, 1, 0));
         model = glm::scale(model, glm::vec3(exhibit.scale));
-        const auto &content = scene_.assets()[static_cast<std::size_t>(mesh.indices)].content;
-        const auto count = static_cast<std::uint32_t>(std::get<IndexAsset>(content).mesh->indices.size());
-        const glm::vec4 turn{std::cos(exhibit.turn), std::sin(exhibit.turn), exhibit.shine, 1};
+        const auto &content =
+            scene_.assets()[static_cast<std::size_t>(mesh.indices)].content;
+        const auto count = static_cast<std::uint32_t>(
+            std::get<IndexAsset>(content).mesh->indices.size());
+        const glm::vec4 turn{std::cos(exhibit.turn), std::sin(exhibit.turn),
+                             exhibit.shine, 1};
         draw_mesh(mesh, 0, count, exhibit.texture, {model, turn});
     }
 }
 
-void Renderer::draw(const StreamingPlan &plan, const Camera &camera, std::size_t index) {
+void Renderer::draw(const StreamingPlan &plan, const Camera &camera,
+                    std::size_t index) {
     Frame &frame = frames_[index];
     VkCommandBufferBeginInfo begin{VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
     begin.flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT;
@@ -431,22 +535,27 @@ void Renderer::draw(const StreamingPlan &plan, const Camera &camera, std::size_t
         evict(asset);
     for (int asset : plan.load)
         load(asset);
-    barrier(frame.image, VK_IMAGE_ASPECT_COLOR_BIT, VK_IMAGE_LAYOUT_UNDEFINED, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL);
-    barrier(depth_, VK_IMAGE_ASPECT_DEPTH_BIT, VK_IMAGE_LAYOUT_UNDEFINED, VK_IMAGE_LAYOUT_DEPTH_ATTACHMENT_OPTIMAL);
+    barrier(frame.image, VK_IMAGE_ASPECT_COLOR_BIT, VK_IMAGE_LAYOUT_UNDEFINED,
+            VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL);
+    barrier(depth_, VK_IMAGE_ASPECT_DEPTH_BIT, VK_IMAGE_LAYOUT_UNDEFINED,
+            VK_IMAGE_LAYOUT_DEPTH_ATTACHMENT_OPTIMAL);
 
-    VkRenderingAttachmentInfo colour{VK_STRUCTURE_TYPE_RENDERING_ATTACHMENT_INFO};
+    VkRenderingAttachmentInfo colour{
+        VK_STRUCTURE_TYPE_RENDERING_ATTACHMENT_INFO};
     colour.imageView = frame.view;
     colour.imageLayout = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL;
     colour.loadOp = VK_ATTACHMENT_LOAD_OP_CLEAR;
     colour.storeOp = VK_ATTACHMENT_STORE_OP_STORE;
     colour.clearValue.color = {{0.93F, 0.90F, 0.84F, 1.0F}};
-    VkRenderingAttachmentInfo depth{VK_STRUCTURE_TYPE_RENDERING_ATTACHMENT_INFO};
+    VkRenderingAttachmentInfo depth{
+        VK_STRUCTURE_TYPE_RENDERING_ATTACHMENT_INFO};
     depth.imageView = depth_view_;
     depth.imageLayout = VK_IMAGE_LAYOUT_DEPTH_ATTACHMENT_OPTIMAL;
     depth.loadOp = VK_ATTACHMENT_LOAD_OP_CLEAR;
     depth.clearValue.depthStencil = {1.0F, 0};
     VkRenderingInfo pass{VK_STRUCTURE_TYPE_RENDERING_INFO};
-    pass.renderArea.extent = {static_cast<std::uint32_t>(width_), static_cast<std::uint32_t>(height_)};
+    pass.renderArea.extent = {static_cast<std::uint32_t>(width_),
+                              static_cast<std::uint32_t>(height_)};
     pass.layerCount = 1;
     pass.colorAttachmentCount = 1;
     pass.pColorAttachments = &colour;
@@ -463,7 +572,8 @@ void Renderer::draw(const StreamingPlan &plan, const Camera &camera, std::size_t
     submit.commandBufferCount = 1;
     submit.pCommandBuffers = &commands_;
     check(vkQueueSubmit(vulkan_.queue, 1, &submit, fence_), "vkQueueSubmit");
-    check(vkWaitForFences(vulkan_.device, 1, &fence_, VK_TRUE, UINT64_MAX), "vkWaitForFences");
+    check(vkWaitForFences(vulkan_.device, 1, &fence_, VK_TRUE, UINT64_MAX),
+          "vkWaitForFences");
     check(vkResetFences(vulkan_.device, 1, &fence_), "vkResetFences");
     for (Staging &staging : staging_) {
         vkDestroyBuffer(vulkan_.device, staging.buffer, nullptr);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Draws the scene: assets as Vulkan buffers and images, each in a gpumem buffer of its own, and
-// the frames, which are gpumem buffers too. Knows nothing of displays.
+// Draws the scene: assets as Vulkan buffers and images, each in a gpumem buffer
+// of its own, and the frames, which are gpumem buffers too. Knows nothing of
+// displays.
 #pragma once
 
 #include <map>
@@ -25,7 +26,8 @@ struct Frame {
 
 class Renderer {
 public:
-    Renderer(const Vulkan &vulkan, const gpumem::Device &device, const Scene &scene, int width, int height, int frames);
+    Renderer(const Vulkan &vulkan, const gpumem::Device &device,
+             const Scene &scene, int width, int height, int frames);
     Renderer(const Renderer &) = delete;
     Renderer &operator=(const Renderer &) = delete;
     ~Renderer();
@@ -33,8 +35,10 @@ public:
     // Bytes that each asset takes, for the streaming's budget.
     [[nodiscard]] std::vector<AssetInfo> asset_infos() const;
 
-    // Evict and load, then draw what the camera sees into the frame. Returns when it is drawn.
-    void draw(const StreamingPlan &plan, const Camera &camera, std::size_t frame);
+    // Evict and load, then draw what the camera sees into the frame. Returns
+    // when it is drawn.
+    void draw(const StreamingPlan &plan, const Camera &camera,
+              std::size_t frame);
 
     [[nodiscard]] const Frame &frame(std::size_t i) const { return frames_[i]; }
     [[nodiscard]] FrameView view_of(std::size_t i) const;
@@ -62,14 +66,21 @@ private:
     VkShaderModule shader(const std::uint32_t *code, std::size_t bytes) const;
     void evict(int asset);
     void load(int asset);
-    void load_buffer(Resident &resident, const void *data, std::size_t bytes, VkBufferUsageFlags usage);
-    void load_texture(int asset, Resident &resident, const TextureAsset &texture);
-    VkImage make_image(int width, int height, int levels, VkFormat format, VkImageTiling tiling, VkImageUsageFlags usage,
+    void load_buffer(Resident &resident, const void *data, std::size_t bytes,
+                     VkBufferUsageFlags usage);
+    void load_texture(int asset, Resident &resident,
+                      const TextureAsset &texture);
+    VkImage make_image(int width, int height, int levels, VkFormat format,
+                       VkImageTiling tiling, VkImageUsageFlags usage,
                        bool external) const;
-    VkImageView make_view(VkImage image, VkFormat format, VkImageAspectFlags aspect) const;
-    void barrier(VkImage image, VkImageAspectFlags aspect, VkImageLayout from, VkImageLayout to) const;
+    VkImageView make_view(VkImage image, VkFormat format,
+                          VkImageAspectFlags aspect) const;
+    void barrier(VkImage image, VkImageAspectFlags aspect, VkImageLayout from,
+                 VkImageLayout to) const;
     void draw_room(std::int64_t number, const Camera &camera);
-    void draw_mesh(const MeshPair &mesh, std::uint32_t first, std::uint32_t count, const TexturePair &texture, const Push &push);
+    void draw_mesh(const MeshPair &mesh, std::uint32_t first,
+                   std::uint32_t count, const TexturePair &texture,
+                   const Push &push);
     [[nodiscard]] int best(const TexturePair &pair) const;
     void destroy(Resident &resident) const;
 

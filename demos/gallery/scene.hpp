@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What hangs and stands in which room, and the list of assets (textures, vertices, indices) that
-// this takes. CPU data only; knows nothing of Vulkan or of what is in memory when.
+// What hangs and stands in which room, and the list of assets (textures,
+// vertices, indices) that this takes. CPU data only; knows nothing of Vulkan or
+// of what is in memory when.
 #pragma once
 
 #include <cstdint>
@@ -65,14 +66,17 @@ struct Room {
 
 class Scene {
 public:
-    // Reads every model and picture that the gallery shows from models/ and textures/ below data.
+    // Reads every model and picture that the gallery shows from models/ and
+    // textures/ below data.
     explicit Scene(const std::filesystem::path &data);
     Scene(const Scene &) = delete;
     Scene &operator=(const Scene &) = delete;
 
     [[nodiscard]] const std::vector<Room> &rooms() const { return rooms_; }
     [[nodiscard]] const std::vector<Asset> &assets() const { return assets_; }
-    [[nodiscard]] const Image &picture(int source) const { return pictures_[static_cast<std::size_t>(source)]; }
+    [[nodiscard]] const Image &picture(int source) const {
+        return pictures_[static_cast<std::size_t>(source)];
+    }
 
 private:
     struct ModelMeshes {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Which assets are in memory in which frame. Pure policy: it counts bytes and answers with ids,
-// and the same steps give the same answers in every run.
+// Which assets are in memory in which frame. Pure policy: it counts bytes and
+// answers with ids, and the same steps give the same answers in every run.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,9 @@ struct AssetInfo {
 
 struct StreamingConfig {
     int rooms = 1;
-    std::uint64_t budget = 0;        // bytes resident, never exceeded
-    std::uint64_t bytes_a_step = 0;  // uploads a step; at least one asset goes through
+    std::uint64_t budget = 0; // bytes resident, never exceeded
+    std::uint64_t bytes_a_step =
+        0; // uploads a step; at least one asset goes through
     int low_behind = 1, low_ahead = 5;
     int high_behind = 1, high_ahead = 4;
 };
@@ -38,7 +39,8 @@ class Streaming {
 public:
     Streaming(std::vector<AssetInfo> assets, const StreamingConfig &config);
 
-    // The least budget with which every room that can be seen is there in low detail.
+    // The least budget with which every room that can be seen is there in low
+    // detail.
     [[nodiscard]] std::uint64_t least_budget() const;
 
     // Everything that is wanted at this place, at once: before the first frame.
@@ -47,8 +49,12 @@ public:
     // One frame's worth.
     StreamingPlan step(std::int64_t room);
 
-    [[nodiscard]] bool resident(int asset) const { return resident_[static_cast<std::size_t>(asset)]; }
-    [[nodiscard]] std::uint64_t resident_bytes() const { return resident_bytes_; }
+    [[nodiscard]] bool resident(int asset) const {
+        return resident_[static_cast<std::size_t>(asset)];
+    }
+    [[nodiscard]] std::uint64_t resident_bytes() const {
+        return resident_bytes_;
+    }
 
 private:
     [[nodiscard]] int rooms_ahead(int asset, std::int64_t room) const;

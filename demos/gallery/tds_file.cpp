@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// 3D Studio (.3ds): chunks of {u16 id, u32 length including this header}, nested.
+// 3D Studio (.3ds): chunks of {u16 id, u32 length including this header},
+// nested.
 #include "model_files.hpp"
 
 #include <cmath>
@@ -24,7 +25,8 @@ enum Chunk : std::uint16_t {
 
 class Reader {
 public:
-    Reader(std::span<const std::byte> data, const std::string &name) : data_(data), name_(name) {}
+    Reader(std::span<const std::byte> data, const std::string &name)
+        : data_(data), name_(name) {}
 
     [[nodiscard]] bool empty() const { return data_.empty(); }
 
@@ -32,7 +34,8 @@ public:
         if (data_.size() < sizeof(T))
             throw Error(name_ + ": the file ends in the middle of a chunk");
         T value{};
-        std::memcpy(&value, data_.data(), sizeof(T)); // the format is little-endian, as we are
+        std::memcpy(&value, data_.data(),
+                    sizeof(T)); // the format is little-endian, as we are
         data_ = data_.subspan(sizeof(T));
         return value;
     }
@@ -98,7 +101,8 @@ bool find_mesh(Reader reader, Model &model) {
         }
         if (id == kObject)
             body.skip_string();
-        if ((id == kMain || id == kEditor || id == kObject) && find_mesh(body, model))
+        if ((id == kMain || id == kEditor || id == kObject) &&
+            find_mesh(body, model))
             return true;
     }
     return false;
@@ -111,10 +115,12 @@ Model parse_3ds(std::span<const std::byte> data, const std::string &name) {
     if (!find_mesh(Reader(data, name), model) || model.indices.empty())
         throw Error(name + ": no mesh");
     if (!model.uvs.empty() && model.uvs.size() != model.positions.size())
-        throw Error(name + ": texture coordinates and vertices differ in number");
+        throw Error(name +
+                    ": texture coordinates and vertices differ in number");
     for (const std::uint32_t index : model.indices) {
         if (index >= model.positions.size())
-            throw Error(name + ": index " + std::to_string(index) + " is out of range");
+            throw Error(name + ": index " + std::to_string(index) +
+                        " is out of range");
     }
     return model;
 }

@@ -12,8 +12,9 @@ namespace {
 
 constexpr auto kHost = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT;
 
-VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT, VkDebugUtilsMessageTypeFlagsEXT,
-                                          const VkDebugUtilsMessengerCallbackDataEXT *message, void *complaints) {
+VKAPI_ATTR VkBool32 VKAPI_CALL on_message(
+    VkDebugUtilsMessageSeverityFlagBitsEXT, VkDebugUtilsMessageTypeFlagsEXT,
+    const VkDebugUtilsMessengerCallbackDataEXT *message, void *complaints) {
     std::fprintf(stderr, "gpumem-gallery: validation: %s\n", message->pMessage);
     ++*static_cast<unsigned *>(complaints);
     return VK_FALSE;
@@ -23,7 +24,8 @@ VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT
 
 void check(VkResult result, const char *call) {
     if (result < 0)
-        throw Error(std::string(call) + " failed: VkResult " + std::to_string(result));
+        throw Error(std::string(call) + " failed: VkResult " +
+                    std::to_string(result));
 }
 
 Vulkan::Vulkan(bool validate) {
@@ -32,9 +34,10 @@ Vulkan::Vulkan(bool validate) {
     app.apiVersion = VK_API_VERSION_1_3;
     const char *layer = "VK_LAYER_KHRONOS_validation";
     const char *debug = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
-    VkDebugUtilsMessengerCreateInfoEXT listen{VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT};
-    listen.messageSeverity =
-        VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT;
+    VkDebugUtilsMessengerCreateInfoEXT listen{
+        VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT};
+    listen.messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT |
+                             VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT;
     listen.messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT;
     listen.pfnUserCallback = on_message;
     listen.pUserData = &complaints;
@@ -50,15 +53,20 @@ Vulkan::Vulkan(bool validate) {
         throw Error("--validate needs the package vulkan-validationlayers");
     check(made, "vkCreateInstance");
     if (validate) {
-        const auto create = reinterpret_cast<PFN_vkCreateDebugUtilsMessengerEXT>(
-            vkGetInstanceProcAddr(instance, "vkCreateDebugUtilsMessengerEXT"));
-        check(create(instance, &listen, nullptr, &messenger_), "vkCreateDebugUtilsMessengerEXT");
+        const auto create =
+            reinterpret_cast<PFN_vkCreateDebugUtilsMessengerEXT>(
+                vkGetInstanceProcAddr(instance,
+                                      "vkCreateDebugUtilsMessengerEXT"));
+        check(create(instance, &listen, nullptr, &messenger_),
+              "vkCreateDebugUtilsMessengerEXT");
     }
 
     std::uint32_t count = 0;
-    check(vkEnumeratePhysicalDevices(instance, &count, nullptr), "vkEnumeratePhysicalDevices");
+    check(vkEnumeratePhysicalDevices(instance, &count, nullptr),
+          "vkEnumeratePhysicalDevices");
     std::vector<VkPhysicalDevice> all(count);
-    check(vkEnumeratePhysicalDevices(instance, &count, all.data()), "vkEnumeratePhysicalDevices");
+    check(vkEnumeratePhysicalDevices(instance, &count, all.data()),
+          "vkEnumeratePhysicalDevices");
     for (VkPhysicalDevice one : all) {
         VkPhysicalDeviceProperties properties{};
         vkGetPhysicalDeviceProperties(one, &properties);
@@ -68,13 +76,15 @@ Vulkan::Vulkan(bool validate) {
         }
     }
     if (!physical)
-        throw Error("no Vulkan device of type CPU: install mesa-vulkan-drivers (lavapipe)");
+        throw Error("no Vulkan device of type CPU: install mesa-vulkan-drivers "
+                    "(lavapipe)");
 
     const float priority = 1.0F;
     VkDeviceQueueCreateInfo queues{VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO};
     queues.queueCount = 1;
     queues.pQueuePriorities = &priority;
-    VkPhysicalDeviceVulkan13Features features{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES};
+    VkPhysicalDeviceVulkan13Features features{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES};
     features.dynamicRendering = VK_TRUE;
     const char *host = VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME;
     VkDeviceCreateInfo make{VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO};
@@ -85,56 +95,70 @@ Vulkan::Vulkan(bool validate) {
     make.ppEnabledExtensionNames = &host;
     check(vkCreateDevice(physical, &make, nullptr, &device), "vkCreateDevice");
     vkGetDeviceQueue(device, 0, 0, &queue);
-    host_pointer_properties = reinterpret_cast<PFN_vkGetMemoryHostPointerPropertiesEXT>(
-        vkGetDeviceProcAddr(device, "vkGetMemoryHostPointerPropertiesEXT"));
+    host_pointer_properties =
+        reinterpret_cast<PFN_vkGetMemoryHostPointerPropertiesEXT>(
+            vkGetDeviceProcAddr(device, "vkGetMemoryHostPointerPropertiesEXT"));
 }
 
 Vulkan::~Vulkan() {
     if (device)
         vkDestroyDevice(device, nullptr);
     if (messenger_) {
-        const auto destroy = reinterpret_cast<PFN_vkDestroyDebugUtilsMessengerEXT>(
-            vkGetInstanceProcAddr(instance, "vkDestroyDebugUtilsMessengerEXT"));
+        const auto destroy =
+            reinterpret_cast<PFN_vkDestroyDebugUtilsMessengerEXT>(
+                vkGetInstanceProcAddr(instance,
+                                      "vkDestroyDebugUtilsMessengerEXT"));
         destroy(instance, messenger_, nullptr);
     }
     if (instance)
         vkDestroyInstance(instance, nullptr);
 }
 
-std::uint32_t Vulkan::memory_type(std::uint32_t allowed, VkMemoryPropertyFlags wanted) const {
+std::uint32_t Vulkan::memory_type(std::uint32_t allowed,
+                                  VkMemoryPropertyFlags wanted) const {
     VkPhysicalDeviceMemoryProperties types{};
     vkGetPhysicalDeviceMemoryProperties(physical, &types);
     for (std::uint32_t i = 0; i < types.memoryTypeCount; i++)
-        if ((allowed >> i & 1) && (types.memoryTypes[i].propertyFlags & wanted) == wanted)
+        if ((allowed >> i & 1) &&
+            (types.memoryTypes[i].propertyFlags & wanted) == wanted)
             return i;
     throw Error("the Vulkan device has no memory type that fits");
 }
 
-VkDeviceMemory Vulkan::allocate(const VkMemoryRequirements &needs, VkMemoryPropertyFlags wanted) const {
+VkDeviceMemory Vulkan::allocate(const VkMemoryRequirements &needs,
+                                VkMemoryPropertyFlags wanted) const {
     VkMemoryAllocateInfo info{VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO};
     info.allocationSize = needs.size;
     info.memoryTypeIndex = memory_type(needs.memoryTypeBits, wanted);
     VkDeviceMemory memory = VK_NULL_HANDLE;
-    check(vkAllocateMemory(device, &info, nullptr, &memory), "vkAllocateMemory");
+    check(vkAllocateMemory(device, &info, nullptr, &memory),
+          "vkAllocateMemory");
     return memory;
 }
 
-BoMemory::BoMemory(const Vulkan &vulkan, const gpumem::Device &device, const VkMemoryRequirements &needs)
+BoMemory::BoMemory(const Vulkan &vulkan, const gpumem::Device &device,
+                   const VkMemoryRequirements &needs)
     : bo_(device.create(needs.size)), map_(bo_.map()), device_(vulkan.device) {
-    VkMemoryHostPointerPropertiesEXT host{VK_STRUCTURE_TYPE_MEMORY_HOST_POINTER_PROPERTIES_EXT};
-    check(vulkan.host_pointer_properties(device_, kHost, map_.data(), &host), "vkGetMemoryHostPointerPropertiesEXT");
-    VkImportMemoryHostPointerInfoEXT import{VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT};
+    VkMemoryHostPointerPropertiesEXT host{
+        VK_STRUCTURE_TYPE_MEMORY_HOST_POINTER_PROPERTIES_EXT};
+    check(vulkan.host_pointer_properties(device_, kHost, map_.data(), &host),
+          "vkGetMemoryHostPointerPropertiesEXT");
+    VkImportMemoryHostPointerInfoEXT import{
+        VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT};
     import.handleType = kHost;
     import.pHostPointer = map_.data();
     VkMemoryAllocateInfo info{VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO};
     info.pNext = &import;
     info.allocationSize = map_.size();
-    info.memoryTypeIndex = vulkan.memory_type(needs.memoryTypeBits & host.memoryTypeBits, 0);
-    check(vkAllocateMemory(device_, &info, nullptr, &memory_), "vkAllocateMemory of a gpumem buffer");
+    info.memoryTypeIndex =
+        vulkan.memory_type(needs.memoryTypeBits & host.memoryTypeBits, 0);
+    check(vkAllocateMemory(device_, &info, nullptr, &memory_),
+          "vkAllocateMemory of a gpumem buffer");
 }
 
 BoMemory::BoMemory(BoMemory &&other) noexcept
-    : bo_(std::move(other.bo_)), map_(std::move(other.map_)), device_(other.device_),
+    : bo_(std::move(other.bo_)), map_(std::move(other.map_)),
+      device_(other.device_),
       memory_(std::exchange(other.memory_, VK_NULL_HANDLE)) {}
 
 BoMemory &BoMemory::operator=(BoMemory &&other) noexcept {

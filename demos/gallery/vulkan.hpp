@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The Vulkan device of the demo and memory that lives in gpumem buffers. Knows nothing of scenes.
+// The Vulkan device of the demo and memory that lives in gpumem buffers. Knows
+// nothing of scenes.
 #pragma once
 
 #include <vulkan/vulkan.h>
@@ -18,14 +19,17 @@ void check(VkResult result, const char *call);
 
 class Vulkan {
 public:
-    // The CPU device (lavapipe). validate: load VK_LAYER_KHRONOS_validation and count what it says.
+    // The CPU device (lavapipe). validate: load VK_LAYER_KHRONOS_validation and
+    // count what it says.
     explicit Vulkan(bool validate);
     Vulkan(const Vulkan &) = delete;
     Vulkan &operator=(const Vulkan &) = delete;
     ~Vulkan();
 
-    [[nodiscard]] std::uint32_t memory_type(std::uint32_t allowed, VkMemoryPropertyFlags wanted) const;
-    [[nodiscard]] VkDeviceMemory allocate(const VkMemoryRequirements &needs, VkMemoryPropertyFlags wanted) const;
+    [[nodiscard]] std::uint32_t memory_type(std::uint32_t allowed,
+                                            VkMemoryPropertyFlags wanted) const;
+    [[nodiscard]] VkDeviceMemory allocate(const VkMemoryRequirements &needs,
+                                          VkMemoryPropertyFlags wanted) const;
 
     VkInstance instance = VK_NULL_HANDLE;
     VkPhysicalDevice physical = VK_NULL_HANDLE;
@@ -39,12 +43,14 @@ private:
     VkDebugUtilsMessengerEXT messenger_ = VK_NULL_HANDLE;
 };
 
-// A gpumem buffer that Vulkan uses through its mapping. Not pinned: lavapipe's accesses go through
-// the CPU's page tables, so the kernel may move the pages at any time.
+// A gpumem buffer that Vulkan uses through its mapping. Not pinned: lavapipe's
+// accesses go through the CPU's page tables, so the kernel may move the pages
+// at any time.
 class BoMemory {
 public:
     BoMemory() = default;
-    BoMemory(const Vulkan &vulkan, const gpumem::Device &device, const VkMemoryRequirements &needs);
+    BoMemory(const Vulkan &vulkan, const gpumem::Device &device,
+             const VkMemoryRequirements &needs);
     BoMemory(BoMemory &&other) noexcept;
     BoMemory &operator=(BoMemory &&other) noexcept;
     ~BoMemory();
