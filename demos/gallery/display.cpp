@@ -1,88 +1,77 @@
 // SPDX-License-Identifier: MIT
 #include "display.hpp"
 
-#include <drm_fourcc.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
 #include <xf86drm.h>
 
-#include <array>
 #include <cerrno>
-#include <cstring>
-#include <filesystem>
 #include <memory>
 
 #include "error.hpp"
 
 namespace gallery {
 
-namespace {
-
-constexpr int kWaitMs =
-    20000; // a guest without KVM may be slow; a display that is stuck is not
-
-Error failure(const std::string &what) {
-    return Error(what + ": " + std::strerror(errno));
+Display::Display(const gpumem::Device &device, int width, int height)
+    : width_(width), height_(height), crc_(card_.crc_directory()) {
+    choose_connectors(device);
+    choose_plane();
 }
 
-gpumem::UniqueFd open_vkms() {
-    for (const auto &entry : std::filesystem::directory_iterator("/dev/dri")) {
-        if (!entry.path().filename().string().starts_with("card"))
-            continue;
-        gpumem::UniqueFd fd(::open(entry.path().c_str(), O_RDWR | O_CLOEXEC));
-        if (!fd)
-            continue;
-        const std::unique_ptr<drmVersion, decltype(&drmFreeVersion)> version(
-            drmGetVersion(fd.get()), &drmFreeVersion);
-        if (version && std::strcmp(version->name, "vkms") == 0)
-            return fd;
-    }
-    throw Error("no display: load vkms, or use --no-display");
+Display::~Display() {
+    crc_.stop();
+    framebuffers_.clear();
+    writeback_.reset();
+    drmModeDestroyPropertyBlob(card_.fd(), mode_);
 }
 
-} // namespace
-
-Display::Display(int width, int height)
-    : width_(width), height_(height), card_(open_vkms()) {
-    const int fd = card_.get();
-    if (drmSetClientCap(fd, DRM_CLIENT_CAP_UNIVERSAL_PLANES, 1) ||
-        drmSetClientCap(fd, DRM_CLIENT_CAP_ATOMIC, 1))
-        throw failure("vkms refuses atomic mode setting");
+void Display::choose_connectors(const gpumem::Device &device) {
+    const int fd = card_.fd();
     const std::unique_ptr<drmModeRes, decltype(&drmModeFreeResources)>
         resources(drmModeGetResources(fd), &drmModeFreeResources);
     if (!resources || !resources->count_crtcs)
-        throw failure("vkms has no CRTC");
+        throw errno_error("vkms has no CRTC");
     crtc_ = resources->crtcs[0];
 
     std::string modes;
-    for (int i = 0; i < resources->count_connectors && !mode_; i++) {
+    for (int i = 0; i < resources->count_connectors; i++) {
         const std::unique_ptr<drmModeConnector, decltype(&drmModeFreeConnector)>
             connector(drmModeGetConnector(fd, resources->connectors[i]),
                       &drmModeFreeConnector);
-        if (!connector ||
-            connector->connector_type == DRM_MODE_CONNECTOR_WRITEBACK)
+        if (!connector)
             continue;
-        for (int m = 0; m < connector->count_modes; m++) {
+        if (connector->connector_type != DRM_MODE_CONNECTOR_WRITEBACK) {
+            monitors_.push_back(connector->connector_id);
+            continue;
+        }
+        writeback_connector_ = connector->connector_id;
+        for (int m = 0; m < connector->count_modes && !mode_; m++) {
             const drmModeModeInfo &mode = connector->modes[m];
             const std::string size = std::to_string(mode.hdisplay) + "x" +
                                      std::to_string(mode.vdisplay);
             if (modes.find(size) == std::string::npos)
                 modes += " " + size;
-            if (mode.hdisplay != width || mode.vdisplay != height || mode_)
-                continue;
-            connector_ = connector->connector_id;
-            if (drmModeCreatePropertyBlob(fd, &mode, sizeof(mode), &mode_))
-                throw failure("cannot make a mode");
+            if (mode.hdisplay == width_ && mode.vdisplay == height_ &&
+                drmModeCreatePropertyBlob(fd, &mode, sizeof(mode), &mode_))
+                throw errno_error("cannot make a mode");
         }
     }
+    if (!writeback_connector_)
+        throw Error("vkms has no write-back: load it with enable_writeback=1");
     if (!mode_)
-        throw Error("the display has no mode " + std::to_string(width) + "x" +
-                        std::to_string(height) + "; it has" + modes,
+        throw Error("the display has no mode " + std::to_string(width_) + "x" +
+                        std::to_string(height_) + "; it has" + modes,
                     kExitUsage);
 
+    const auto pitch = static_cast<std::uint32_t>(width_) * 4;
+    writeback_bo_ =
+        device.create(std::uint64_t{pitch} * static_cast<unsigned>(height_));
+    writeback_map_ = writeback_bo_.map();
+    writeback_ = std::make_unique<Framebuffer>(card_, writeback_bo_, width_,
+                                               height_, 0, pitch);
+}
+
+void Display::choose_plane() {
+    const int fd = card_.fd();
     const std::unique_ptr<drmModePlaneRes, decltype(&drmModeFreePlaneResources)>
         planes(drmModeGetPlaneResources(fd), &drmModeFreePlaneResources);
     for (std::uint32_t i = 0; planes && i < planes->count_planes; i++) {
@@ -92,7 +81,7 @@ Display::Display(int width, int height)
                                            DRM_MODE_OBJECT_PLANE),
                 &drmModeFreeObjectProperties);
         const std::uint32_t type =
-            property(planes->planes[i], DRM_MODE_OBJECT_PLANE, "type");
+            card_.property(planes->planes[i], DRM_MODE_OBJECT_PLANE, "type");
         for (std::uint32_t p = 0; all && p < all->count_props; p++)
             if (all->props[p] == type &&
                 all->prop_values[p] == DRM_PLANE_TYPE_PRIMARY)
@@ -100,77 +89,13 @@ Display::Display(int width, int height)
     }
     if (!plane_)
         throw Error("vkms has no primary plane");
-
-    struct stat status {};
-    if (::fstat(fd, &status))
-        throw failure("cannot stat the display");
-    const std::string crc = "/sys/kernel/debug/dri/" +
-                            std::to_string(minor(status.st_rdev)) +
-                            "/crtc-0/crc/";
-    const gpumem::UniqueFd control(
-        ::open((crc + "control").c_str(), O_WRONLY | O_CLOEXEC));
-    if (!control || ::write(control.get(), "auto", 4) != 4)
-        throw failure("cannot write " + crc +
-                      "control (needs root and debugfs)");
-}
-
-Display::~Display() {
-    const int fd = card_.get();
-    crc_.reset();
-    for (std::uint32_t framebuffer : framebuffers_)
-        drmModeRmFB(fd, framebuffer);
-    for (std::uint32_t handle : handles_)
-        drmCloseBufferHandle(fd, handle);
-    if (mode_)
-        drmModeDestroyPropertyBlob(fd, mode_);
-}
-
-std::uint32_t Display::property(std::uint32_t object, std::uint32_t type,
-                                const char *name) const {
-    const int fd = card_.get();
-    const std::unique_ptr<drmModeObjectProperties,
-                          decltype(&drmModeFreeObjectProperties)>
-        all(drmModeObjectGetProperties(fd, object, type),
-            &drmModeFreeObjectProperties);
-    for (std::uint32_t i = 0; all && i < all->count_props; i++) {
-        const std::unique_ptr<drmModePropertyRes,
-                              decltype(&drmModeFreeProperty)>
-            one(drmModeGetProperty(fd, all->props[i]), &drmModeFreeProperty);
-        if (one && std::strcmp(one->name, name) == 0)
-            return one->prop_id;
-    }
-    throw Error(std::string("the display has no property ") + name);
 }
 
 std::size_t Display::add(const gpumem::Bo &bo, std::uint32_t offset,
                          std::uint32_t pitch) {
-    const gpumem::DmaBuf dmabuf = bo.export_dmabuf();
-    std::uint32_t handle = 0;
-    if (drmPrimeFDToHandle(card_.get(), dmabuf.fd(), &handle))
-        throw failure("vkms cannot import a frame");
-    handles_.push_back(handle);
-    const std::array<std::uint32_t, 4> handles{handle}, pitches{pitch},
-        offsets{offset};
-    std::uint32_t framebuffer = 0;
-    if (drmModeAddFB2(card_.get(), static_cast<std::uint32_t>(width_),
-                      static_cast<std::uint32_t>(height_), DRM_FORMAT_XRGB8888,
-                      handles.data(), pitches.data(), offsets.data(),
-                      &framebuffer, 0))
-        throw failure("vkms cannot show a frame");
-    framebuffers_.push_back(framebuffer);
+    framebuffers_.push_back(std::make_unique<Framebuffer>(
+        card_, bo, width_, height_, offset, pitch));
     return framebuffers_.size() - 1;
-}
-
-void Display::commit(const std::vector<Property> &changes,
-                     std::uint32_t flags) {
-    const std::unique_ptr<drmModeAtomicReq, decltype(&drmModeAtomicFree)>
-        request(drmModeAtomicAlloc(), &drmModeAtomicFree);
-    for (const Property &change : changes)
-        if (!request || drmModeAtomicAddProperty(request.get(), change.object,
-                                                 change.id, change.value) < 0)
-            throw failure("cannot build an atomic request");
-    if (drmModeAtomicCommit(card_.get(), request.get(), flags, nullptr))
-        throw failure("atomic commit failed");
 }
 
 unsigned Display::wait_for_flip() const {
@@ -185,67 +110,40 @@ unsigned Display::wait_for_flip() const {
         done = true;
     };
     while (!done) {
-        pollfd ready{card_.get(), POLLIN, 0};
-        const int got = ::poll(&ready, 1, kWaitMs);
+        pollfd ready{card_.fd(), POLLIN, 0};
+        const int got = ::poll(&ready, 1, kDisplayWaitMs);
         if (got < 0 && errno != EINTR)
-            throw failure("waiting for the display");
+            throw errno_error("waiting for the display");
         if (got == 0)
             throw Error("the display did not flip");
-        if (got > 0 && drmHandleEvent(card_.get(), &events))
-            throw failure("reading from the display");
+        if (got > 0 && drmHandleEvent(card_.fd(), &events))
+            throw errno_error("reading from the display");
     }
     return shown;
 }
 
-std::string Display::crc_after(unsigned frame) {
-    // Lines of "0xFRAME 0xCRC". The frame of the flip itself is passed over:
-    // only a later one is sure to have been composed from the new buffer alone.
-    for (;;) {
-        const std::size_t end = crc_text_.find('\n');
-        if (end != std::string::npos) {
-            const std::string line = crc_text_.substr(0, end);
-            crc_text_.erase(0, end + 1);
-            const std::size_t space = line.find(' ');
-            // "XXXXXXXXXX" stands for a frame without a number.
-            if (space == std::string::npos || !line.starts_with("0x"))
-                continue;
-            const auto number = static_cast<unsigned>(
-                std::stoul(line.substr(0, space), nullptr, 16));
-            if (static_cast<int>(number - frame) > 0)
-                return line.substr(space + 1);
-            continue;
-        }
-        std::array<char, 4096> some{};
-        pollfd ready{crc_.get(), POLLIN, 0};
-        const int got = ::poll(&ready, 1, kWaitMs);
-        if (got == 0)
-            throw Error("the display gives no CRC");
-        const ssize_t bytes = ::read(crc_.get(), some.data(), some.size());
-        if (bytes < 0 && errno != EINTR && errno != EAGAIN)
-            throw failure("reading a CRC");
-        // Each read gives one line and a 0 after it.
-        for (ssize_t i = 0; i < bytes; i++)
-            if (some[static_cast<std::size_t>(i)])
-                crc_text_ += some[static_cast<std::size_t>(i)];
-    }
-}
-
 std::string Display::show(std::size_t buffer) {
     const auto plane = [&](const char *name, std::uint64_t value) {
-        return Property{plane_, property(plane_, DRM_MODE_OBJECT_PLANE, name),
-                        value};
+        return Card::Change{
+            plane_, card_.property(plane_, DRM_MODE_OBJECT_PLANE, name), value};
     };
-    const auto w = static_cast<std::uint64_t>(width_),
-               h = static_cast<std::uint64_t>(height_);
-    std::vector<Property> changes{plane("FB_ID", framebuffers_.at(buffer))};
+    const auto connect = [&](std::uint32_t connector, std::uint32_t crtc) {
+        return Card::Change{
+            connector,
+            card_.property(connector, DRM_MODE_OBJECT_CONNECTOR, "CRTC_ID"),
+            crtc};
+    };
+    const auto w = static_cast<std::uint64_t>(width_);
+    const auto h = static_cast<std::uint64_t>(height_);
+    std::vector<Card::Change> changes{
+        plane("FB_ID", framebuffers_.at(buffer)->id())};
     if (!lit_) {
         changes.insert(
             changes.end(),
-            {{connector_,
-              property(connector_, DRM_MODE_OBJECT_CONNECTOR, "CRTC_ID"),
-              crtc_},
-             {crtc_, property(crtc_, DRM_MODE_OBJECT_CRTC, "MODE_ID"), mode_},
-             {crtc_, property(crtc_, DRM_MODE_OBJECT_CRTC, "ACTIVE"), 1},
+            {connect(writeback_connector_, crtc_),
+             {crtc_, card_.property(crtc_, DRM_MODE_OBJECT_CRTC, "MODE_ID"),
+              mode_},
+             {crtc_, card_.property(crtc_, DRM_MODE_OBJECT_CRTC, "ACTIVE"), 1},
              plane("CRTC_ID", crtc_),
              plane("SRC_X", 0),
              plane("SRC_Y", 0),
@@ -255,24 +153,56 @@ std::string Display::show(std::size_t buffer) {
              plane("CRTC_Y", 0),
              plane("CRTC_W", w),
              plane("CRTC_H", h)});
+        for (const std::uint32_t monitor : monitors_)
+            changes.push_back(connect(monitor, 0));
     }
-    commit(changes, DRM_MODE_PAGE_FLIP_EVENT | DRM_MODE_ATOMIC_NONBLOCK |
-                        (lit_ ? 0U : DRM_MODE_ATOMIC_ALLOW_MODESET));
-    const unsigned frame = wait_for_flip();
-    if (!lit_) {
-        // CRCs can be had from an active CRTC only.
-        struct stat status {};
-        if (::fstat(card_.get(), &status))
-            throw failure("cannot stat the display");
-        const std::string path = "/sys/kernel/debug/dri/" +
-                                 std::to_string(minor(status.st_rdev)) +
-                                 "/crtc-0/crc/data";
-        crc_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-        if (!crc_)
-            throw failure("cannot open " + path);
-        lit_ = true;
-    }
-    return crc_after(frame);
+    // The mode is set in a commit that blocks: its event comes before vblanks
+    // are on, and vkms loses count of their users when CRCs are asked for then.
+    card_.commit(changes, DRM_MODE_PAGE_FLIP_EVENT |
+                              (lit_ ? DRM_MODE_ATOMIC_NONBLOCK
+                                    : DRM_MODE_ATOMIC_ALLOW_MODESET));
+    lit_ = true;
+    return crc_.after(wait_for_flip());
+}
+
+void Display::wait_for_vblank() const {
+    drmVBlank wait{};
+    wait.request.type = DRM_VBLANK_RELATIVE;
+    wait.request.sequence = 1;
+    if (drmWaitVBlank(card_.fd(), &wait))
+        throw errno_error("waiting for a vblank");
+}
+
+FrameView Display::write_back() {
+    // A commit of its own, so that a frame's flip and CRC are the same whether
+    // it is written back or not. vkms publishes a write-back before it has
+    // filled it in; its composer must not run at that moment. So no CRCs, and
+    // a whole period until the next vblank.
+    crc_.stop();
+    wait_for_vblank();
+    std::int32_t fence = -1;
+    const auto writeback = [&](const char *name, std::uint64_t value) {
+        return Card::Change{writeback_connector_,
+                            card_.property(writeback_connector_,
+                                           DRM_MODE_OBJECT_CONNECTOR, name),
+                            value};
+    };
+    card_.commit({writeback("WRITEBACK_FB_ID", writeback_->id()),
+                  writeback("WRITEBACK_OUT_FENCE_PTR",
+                            reinterpret_cast<std::uintptr_t>(&fence))},
+                 0);
+    const gpumem::UniqueFd written(fence);
+    pollfd ready{written.get(), POLLIN, 0};
+    int got = 0;
+    do
+        got = ::poll(&ready, 1, kDisplayWaitMs);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        throw errno_error("waiting for a write-back");
+    if (got == 0)
+        throw Error("the display did not write back");
+    return {width_, height_, static_cast<std::size_t>(width_) * 4,
+            writeback_map_.bytes()};
 }
 
 } // namespace gallery

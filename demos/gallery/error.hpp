@@ -3,6 +3,8 @@
 // that goes with it.
 #pragma once
 
+#include <cerrno>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 
@@ -25,5 +27,10 @@ public:
 private:
     ExitCode code_;
 };
+
+// What a system call that just failed says in errno, after what was tried.
+inline Error errno_error(const std::string &what) {
+    return Error(what + ": " + std::strerror(errno));
+}
 
 } // namespace gallery

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "camera.hpp"
-#include "png_file.hpp"
+#include "frame_view.hpp"
 #include "scene.hpp"
 #include "streaming.hpp"
 #include "vulkan.hpp"
