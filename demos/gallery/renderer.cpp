@@ -381,8 +381,9 @@ void Renderer::barrier(VkImage image, VkImageAspectFlags aspect,
     change.image = image;
     change.subresourceRange = {aspect, 0, VK_REMAINING_MIP_LEVELS, 0, 1};
     vkCmdPipelineBarrier(commands_, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT,
-                         VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, 0, 0, nullptr, 0,
-                         nullptr, 1, &change);
+                         VK_PIPELINE_STAGE_ALL_COMMANDS_BIT |
+                             VK_PIPELINE_STAGE_HOST_BIT,
+                         0, 0, nullptr, 0, nullptr, 1, &change);
 }
 
 void Renderer::load_texture(int asset, Resident &resident,
@@ -566,6 +567,9 @@ void Renderer::draw(const StreamingPlan &plan, const Camera &camera,
     for (std::int64_t ahead = 0; ahead <= 5; ahead++)
         draw_room(camera.room + ahead, camera);
     vkCmdEndRendering(commands_);
+    // The readers, CPU and vkms, are no part of Vulkan.
+    barrier(frame.image, VK_IMAGE_ASPECT_COLOR_BIT,
+            VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL, VK_IMAGE_LAYOUT_GENERAL);
     check(vkEndCommandBuffer(commands_), "vkEndCommandBuffer");
 
     VkSubmitInfo submit{VK_STRUCTURE_TYPE_SUBMIT_INFO};

@@ -12,11 +12,13 @@ namespace {
 
 constexpr auto kHost = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT;
 
+constexpr const char *kLayer = "VK_LAYER_KHRONOS_validation";
+
 VKAPI_ATTR VkBool32 VKAPI_CALL on_message(
     VkDebugUtilsMessageSeverityFlagBitsEXT, VkDebugUtilsMessageTypeFlagsEXT,
-    const VkDebugUtilsMessengerCallbackDataEXT *message, void *complaints) {
+    const VkDebugUtilsMessengerCallbackDataEXT *message, void *validation) {
     std::fprintf(stderr, "gpumem-gallery: validation: %s\n", message->pMessage);
-    ++*static_cast<unsigned *>(complaints);
+    static_cast<Validation *>(validation)->messages++;
     return VK_FALSE;
 }
 
@@ -28,39 +30,58 @@ void check(VkResult result, const char *call) {
                     std::to_string(result));
 }
 
-Vulkan::Vulkan(bool validate) {
+Vulkan::Vulkan(Validation &validation) {
+    make_instance(validation);
+    choose_physical();
+    make_device();
+}
+
+void Vulkan::make_instance(Validation &validation) {
     VkApplicationInfo app{VK_STRUCTURE_TYPE_APPLICATION_INFO};
     app.pApplicationName = "gpumem-gallery";
     app.apiVersion = VK_API_VERSION_1_3;
-    const char *layer = "VK_LAYER_KHRONOS_validation";
-    const char *debug = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
+    // Hazards between commands too, not only each command by itself.
+    const auto hazards =
+        VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT;
+    VkValidationFeaturesEXT features{VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT};
+    features.enabledValidationFeatureCount = 1;
+    features.pEnabledValidationFeatures = &hazards;
     VkDebugUtilsMessengerCreateInfoEXT listen{
         VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT};
+    listen.pNext = &features;
     listen.messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT |
                              VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT;
-    listen.messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT;
+    listen.messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT |
+                         VK_DEBUG_UTILS_MESSAGE_TYPE_PERFORMANCE_BIT_EXT;
     listen.pfnUserCallback = on_message;
-    listen.pUserData = &complaints;
+    listen.pUserData = &validation;
     VkInstanceCreateInfo info{VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO};
     info.pApplicationInfo = &app;
-    if (validate) {
-        info.enabledLayerCount = info.enabledExtensionCount = 1;
-        info.ppEnabledLayerNames = &layer;
-        info.ppEnabledExtensionNames = &debug;
+    const std::array<const char *, 2> extensions{
+        VK_EXT_DEBUG_UTILS_EXTENSION_NAME,
+        VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME};
+    if (validation.wanted) {
+        info.pNext = &listen; // for what it says of the instance itself
+        info.enabledLayerCount = 1;
+        info.ppEnabledLayerNames = &kLayer;
+        info.enabledExtensionCount =
+            static_cast<std::uint32_t>(extensions.size());
+        info.ppEnabledExtensionNames = extensions.data();
     }
     const VkResult made = vkCreateInstance(&info, nullptr, &instance);
     if (made == VK_ERROR_LAYER_NOT_PRESENT)
         throw Error("--validate needs the package vulkan-validationlayers");
     check(made, "vkCreateInstance");
-    if (validate) {
-        const auto create =
-            reinterpret_cast<PFN_vkCreateDebugUtilsMessengerEXT>(
-                vkGetInstanceProcAddr(instance,
-                                      "vkCreateDebugUtilsMessengerEXT"));
-        check(create(instance, &listen, nullptr, &messenger_),
-              "vkCreateDebugUtilsMessengerEXT");
-    }
+    if (!validation.wanted)
+        return;
+    listen.pNext = nullptr;
+    const auto create = reinterpret_cast<PFN_vkCreateDebugUtilsMessengerEXT>(
+        vkGetInstanceProcAddr(instance, "vkCreateDebugUtilsMessengerEXT"));
+    check(create(instance, &listen, nullptr, &messenger_),
+          "vkCreateDebugUtilsMessengerEXT");
+}
 
+void Vulkan::choose_physical() {
     std::uint32_t count = 0;
     check(vkEnumeratePhysicalDevices(instance, &count, nullptr),
           "vkEnumeratePhysicalDevices");
@@ -76,9 +97,11 @@ Vulkan::Vulkan(bool validate) {
         }
     }
     if (!physical)
-        throw Error("no Vulkan device of type CPU: install mesa-vulkan-drivers "
-                    "(lavapipe)");
+        throw Error("no Vulkan device of type CPU: install "
+                    "mesa-vulkan-drivers (lavapipe)");
+}
 
+void Vulkan::make_device() {
     const float priority = 1.0F;
     VkDeviceQueueCreateInfo queues{VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO};
     queues.queueCount = 1;

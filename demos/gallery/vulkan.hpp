@@ -17,11 +17,17 @@ namespace gallery {
 // Turns a failed call into an Error that names it.
 void check(VkResult result, const char *call);
 
+// What VK_LAYER_KHRONOS_validation had to say. Outlives the Vulkan that it
+// listens to, for the layer also speaks of what was never destroyed.
+struct Validation {
+    bool wanted = false;
+    unsigned messages = 0; // each was printed
+};
+
 class Vulkan {
 public:
-    // The CPU device (lavapipe). validate: load VK_LAYER_KHRONOS_validation and
-    // count what it says.
-    explicit Vulkan(bool validate);
+    // The CPU device (lavapipe).
+    explicit Vulkan(Validation &validation);
     Vulkan(const Vulkan &) = delete;
     Vulkan &operator=(const Vulkan &) = delete;
     ~Vulkan();
@@ -37,9 +43,12 @@ public:
     VkQueue queue = VK_NULL_HANDLE;
     std::string name;
     PFN_vkGetMemoryHostPointerPropertiesEXT host_pointer_properties = nullptr;
-    unsigned complaints = 0; // messages of the validation layer
 
 private:
+    void make_instance(Validation &validation);
+    void choose_physical();
+    void make_device();
+
     VkDebugUtilsMessengerEXT messenger_ = VK_NULL_HANDLE;
 };
 

@@ -82,14 +82,14 @@ Streaming make_streaming(const Renderer &renderer, const Options &options) {
 
 class Walk {
 public:
-    explicit Walk(const Options &options)
+    Walk(const Options &options, Validation &validation)
         : options_(options), out_(options.out), size_(parse_size(options.size)),
           device_(gpumem::Device::open()),
           display_(options.no_display
                        ? nullptr
                        : std::make_unique<Display>(device_, size_.first,
                                                    size_.second)),
-          vulkan_(options.validate), scene_(options.data),
+          vulkan_(validation), scene_(options.data),
           renderer_(vulkan_, device_, scene_, size_.first, size_.second,
                     kFrameBuffers),
           streaming_(make_streaming(renderer_, options)),
@@ -149,8 +149,6 @@ public:
         std::fflush(stdout);
     }
 
-    [[nodiscard]] unsigned complaints() const { return vulkan_.complaints; }
-
 private:
     [[nodiscard]] Camera camera(unsigned n) const {
         return camera_at(n, static_cast<float>(size_.first) /
@@ -189,21 +187,25 @@ int walk(const Options &options) {
     if (!options.hold_file.empty())
         check_hold_file(options.hold_file);
     catch_stop_signals();
-    Walk walk(options);
-    for (unsigned n = 0; n < options.frames; n++) {
-        if (stop_requested())
-            throw Error("stopped by a signal after " + std::to_string(n) +
-                        " of " + std::to_string(options.frames) + " frames");
-        walk.frame(n);
-        if (options.progress) {
-            std::printf("frame %u %u\n", n + 1, options.frames);
-            std::fflush(stdout);
+    Validation validation{options.validate, 0};
+    {
+        Walk walk(options, validation);
+        for (unsigned n = 0; n < options.frames; n++) {
+            if (stop_requested())
+                throw Error("stopped by a signal after " + std::to_string(n) +
+                            " of " + std::to_string(options.frames) +
+                            " frames");
+            walk.frame(n);
+            if (options.progress) {
+                std::printf("frame %u %u\n", n + 1, options.frames);
+                std::fflush(stdout);
+            }
         }
+        walk.write_result();
+        if (!options.hold_file.empty())
+            hold_while_exists(options.hold_file);
     }
-    walk.write_result();
-    if (!options.hold_file.empty())
-        hold_while_exists(options.hold_file);
-    return walk.complaints() ? kExitValidation : kExitOk;
+    return validation.messages ? kExitValidation : kExitOk;
 }
 
 } // namespace gallery
