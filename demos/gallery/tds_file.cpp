@@ -91,8 +91,13 @@ void read_mesh(Reader mesh, Model &model) {
     }
 }
 
+// Main, editor, object, mesh; a file that nests deeper is made to harm.
+constexpr int kDeepest = 4;
+
 // Go down through the containers to the first mesh.
-bool find_mesh(Reader reader, Model &model) {
+bool find_mesh(Reader reader, int depth, Model &model) {
+    if (depth > kDeepest)
+        return false;
     while (!reader.empty()) {
         auto [id, body] = reader.chunk();
         if (id == kMesh) {
@@ -102,7 +107,7 @@ bool find_mesh(Reader reader, Model &model) {
         if (id == kObject)
             body.skip_string();
         if ((id == kMain || id == kEditor || id == kObject) &&
-            find_mesh(body, model))
+            find_mesh(body, depth + 1, model))
             return true;
     }
     return false;
@@ -112,7 +117,7 @@ bool find_mesh(Reader reader, Model &model) {
 
 Model parse_3ds(std::span<const std::byte> data, const std::string &name) {
     Model model;
-    if (!find_mesh(Reader(data, name), model) || model.indices.empty())
+    if (!find_mesh(Reader(data, name), 1, model) || model.indices.empty())
         throw Error(name + ": no mesh");
     if (!model.uvs.empty() && model.uvs.size() != model.positions.size())
         throw Error(name +
