@@ -136,7 +136,9 @@ def accelerator(directory, single=False):
     if kvm_works(directory):
         return ["-accel", "kvm", "-cpu", "host"], "KVM"
     thread = "single" if single else "multi"
-    return ["-accel", f"tcg,thread={thread},tb-size=512", "-cpu", "max,la57=off"], f"TCG, thread={thread}"
+    # avx2: QEMU 7.2 emulates something of it wrongly; Mesa's texture filter then gives blocks instead of gradients.
+    # la57: page tables of five levels would only make emulated page walks longer.
+    return ["-accel", f"tcg,thread={thread},tb-size=512", "-cpu", "max,avx2=off,la57=off"], f"TCG, thread={thread}"
 
 
 def _quoted(path):
