@@ -70,6 +70,8 @@ glm::vec3 light_at(glm::vec3 p, glm::vec3 normal) {
         light *= corner(kHalfWidth - std::abs(p.x));
     if (std::abs(normal.z) < 0.5F && std::abs(p.x) > kDoorHalfWidth)
         light *= corner(p.z + kInnerLength) * corner(-p.z);
+    if (normal.y < -0.5F)
+        light *= 1.3F; // what the floor throws back
     if (normal.y > 0.5F) {
         for (const glm::vec3 &place : exhibit_places()) {
             const float gap =
@@ -117,7 +119,7 @@ public:
         add_indices({base, base + 1, base + 2, base, base + 2, base + 3});
     }
 
-    // An upright box without its bottom.
+    // An upright box.
     void box(glm::vec3 low, glm::vec3 high, glm::vec3 paint) {
         const auto lit = [&](glm::vec3 at, glm::vec3 normal) {
             return paint * light_at(at, normal) * 0.95F;
@@ -140,6 +142,9 @@ public:
              lit({mid.x, mid.y, low.z}, {0, 0, -1}) * 0.6F);
         quad(at(low.x, high.y, high.z), at(high.x, high.y, high.z),
              at(high.x, high.y, low.z), at(low.x, high.y, low.z), paint);
+        quad(at(low.x, low.y, low.z), at(high.x, low.y, low.z),
+             at(high.x, low.y, high.z), at(low.x, low.y, high.z),
+             lit({mid.x, low.y, mid.z}, {0, -1, 0}) * 0.9F);
     }
 
     // A moulding of four mitred bars round a picture, each bevelled to both
@@ -254,12 +259,11 @@ void add_doorway(RoomBuilder &room) {
               {d, kDoorHeight, far}, jamb);
     room.quad({-d, kDoorHeight, near}, {-d, kDoorHeight, far},
               {d, kDoorHeight, far}, {d, kDoorHeight, near}, jamb * 0.8F);
-    // Its white surround.
+    // Its white surround, on the wall and not in it.
     constexpr float t = 0.14F;
-    room.box({-d - t, 0, near - 0.02F}, {-d, kDoorHeight, near + 0.06F},
-             kWhite);
-    room.box({d, 0, near - 0.02F}, {d + t, kDoorHeight, near + 0.06F}, kWhite);
-    room.box({-d - t - 0.06F, kDoorHeight, near - 0.02F},
+    room.box({-d - t, 0, near}, {-d, kDoorHeight, near + 0.06F}, kWhite);
+    room.box({d, 0, near}, {d + t, kDoorHeight, near + 0.06F}, kWhite);
+    room.box({-d - t - 0.06F, kDoorHeight, near},
              {d + t + 0.06F, kDoorHeight + 0.2F, near + 0.1F}, kWhite);
 }
 
@@ -273,9 +277,12 @@ void add_mouldings(RoomBuilder &room) {
          {0.82F, 0.88F, 0.03F},
          {kRoomHeight - 0.22F, kRoomHeight, 0.14F}}};
     for (const Band &band : kBands) {
-        room.box({-kHalfWidth, band.low, -kInnerLength},
+        // The side walls' end where the end wall's begins: no two faces in
+        // one place.
+        const float corner = -kInnerLength + band.depth;
+        room.box({-kHalfWidth, band.low, corner},
                  {-kHalfWidth + band.depth, band.high, 0}, kWhite);
-        room.box({kHalfWidth - band.depth, band.low, -kInnerLength},
+        room.box({kHalfWidth - band.depth, band.low, corner},
                  {kHalfWidth, band.high, 0}, kWhite);
         const float end = kDoorHalfWidth + 0.14F;
         const float z = -kInnerLength;
@@ -317,10 +324,10 @@ void add_ceiling(RoomBuilder &room) {
     room.quad({-sw, top, z1}, {sw, top, z1}, {sw, top, z0}, {-sw, top, z0},
               {1.0F, 1.0F, 1.0F});
     for (const float x : {-0.5F, 0.5F})
-        room.box({x - 0.03F, top - 0.08F, z1}, {x + 0.03F, top, z0},
+        room.box({x - 0.05F, top - 0.08F, z1}, {x + 0.05F, top, z0},
                  kWhite * 0.6F);
     const float zm = (z0 + z1) / 2;
-    room.box({-sw, top - 0.08F, zm - 0.03F}, {sw, top, zm + 0.03F},
+    room.box({-sw, top - 0.08F, zm - 0.05F}, {sw, top, zm + 0.05F},
              kWhite * 0.6F);
 }
 

@@ -15,7 +15,6 @@ enum Source : int {
     Veil,
     Tux,
     Planks,
-    Grass,
     Earth,
     Crater,
     WaterA,
@@ -23,13 +22,12 @@ enum Source : int {
     WaterC,
     WaterD
 };
-constexpr std::array<const char *, 12> kSourceFiles{
+constexpr std::array<const char *, 11> kSourceFiles{
     "nasa1.png",
     "nasa2.png",
     "nasa3.png",
     "desktop-window.png",
     "crate-base.png",
-    "terrain-grasslight-512.jpg",
     "terrain-backgrounddetailed6.jpg",
     "asteroid-height-map.png",
     "jellyfish-caustics-01.png",
@@ -40,16 +38,17 @@ constexpr std::array<const char *, 12> kSourceFiles{
 struct ModelFile {
     const char *file;
     Up up;
+    float faces; // where it looks, from +z towards +x, radians
     bool flat;
     std::size_t high_triangles;
 };
 enum ModelName : int { Bunny, Horse, Cat, Asteroid, Crate };
 constexpr std::array<ModelFile, 5> kModelFiles{
-    {{"bunny.obj", Up::Y, false, 3600},
-     {"horse.3ds", Up::Z, false, 3600},
-     {"cat.3ds", Up::Z, false, 3600},
-     {"asteroid-high.3ds", Up::Z, false, 3600},
-     {"cube.3ds", Up::Z, true, 100}}};
+    {{"bunny.obj", Up::Y, -1.2F, false, 3600},
+     {"horse.3ds", Up::Y, -1.04F, false, 3600},
+     {"cat.3ds", Up::Y, 0.9F, false, 3600},
+     {"asteroid-high.3ds", Up::Z, 0, false, 3600},
+     {"cube.3ds", Up::Z, 0, true, 100}}};
 constexpr std::size_t kLowTriangles = 700;
 
 constexpr Gradient kMarble{
@@ -109,8 +108,8 @@ TextureRecipe picture_recipe(int number) {
         return {Remnant, crop, {}, mirrored};
     case 3:
         if (number / 6 % 3 == 0)
-            return {Tux, {0, 0.08F, 1, 0.92F}, {}, mirrored};
-        return {number / 6 % 3 == 1 ? Grass : Earth, crop, ink, mirrored};
+            return {Tux, {0.06F, 0.115F, 0.88F, 0.885F}, {}, mirrored};
+        return {Nebula, crop, ink, mirrored};
     case 4:
         return {Veil, crop, {}, mirrored};
     default:
@@ -210,7 +209,10 @@ void Scene::furnish(int number) {
         exhibit.texture = add_texture(number, choice.texture);
         exhibit.scale = choice.scale;
         exhibit.shine = choice.shine;
-        exhibit.turn = i == 0 ? 0.6F : 3.4F;
+        // Towards the visitor who comes in, half turned to the aisle.
+        exhibit.turn =
+            (i == 0 ? 0.6F : -0.6F) -
+            kModelFiles[static_cast<std::size_t>(choice.model)].faces;
         room.exhibits.push_back(exhibit);
     }
 }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <utility>
 #include <vector>
 
@@ -37,6 +38,9 @@ Vulkan::Vulkan(Validation &validation) {
 }
 
 void Vulkan::make_instance(Validation &validation) {
+    // The same code, and so the same pictures, on every processor. Also, AVX2
+    // as QEMU 7.2 emulates it filters textures wrongly.
+    ::setenv("GALLIUM_OVERRIDE_CPU_CAPS", "sse4.1", 0);
     VkApplicationInfo app{VK_STRUCTURE_TYPE_APPLICATION_INFO};
     app.pApplicationName = "gpumem-gallery";
     app.apiVersion = VK_API_VERSION_1_3;
