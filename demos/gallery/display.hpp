@@ -45,8 +45,8 @@ private:
     int width_, height_;
     Card card_;
     CrcReader crc_;
-    // The CRTC drives the write-back connector alone: kernels from 6.12 on
-    // refuse to let vkms drive a monitor at the same time.
+    // The CRTC drives the write-back connector alone: the kernel (6.12.118)
+    // refuses to let vkms drive a monitor at the same time.
     std::uint32_t writeback_connector_ = 0;
     std::vector<std::uint32_t> monitors_; // switched off
     std::uint32_t crtc_ = 0, plane_ = 0, mode_ = 0;

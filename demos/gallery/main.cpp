@@ -37,6 +37,11 @@ int main(int argc, char **argv) {
     app.add_option("--hold-file", options.hold_file,
                    "When done, keep everything allocated while FILE exists")
         ->type_name("FILE");
+    app.add_option("--import", options.import,
+                   "What Vulkan imports of a buffer: its mapping's address or "
+                   "its dma-buf")
+        ->check(CLI::IsMember({"host", "dmabuf"}))
+        ->capture_default_str();
     app.add_flag("--no-display", options.no_display,
                  "Render only; pictures and checksums by the CPU instead of "
                  "write-backs and CRCs by vkms");

@@ -18,7 +18,8 @@ constexpr VkFormat kFrameFormat =
     VK_FORMAT_B8G8R8A8_UNORM; // XRGB8888 to a display
 constexpr VkFormat kTextureFormat = VK_FORMAT_R8G8B8A8_UNORM;
 constexpr VkFormat kDepthFormat = VK_FORMAT_D32_SFLOAT;
-constexpr auto kHost = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT;
+constexpr VkImageUsageFlags kTextureUsage =
+    VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT;
 
 } // namespace
 
@@ -26,6 +27,12 @@ Renderer::Renderer(const Vulkan &vulkan, const gpumem::Device &device,
                    const Scene &scene, int width, int height, int frames)
     : vulkan_(vulkan), device_(device), scene_(scene), width_(width),
       height_(height) {
+    vulkan.need_image_import(kFrameFormat, VK_IMAGE_TILING_LINEAR,
+                             VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT, "frames");
+    vulkan.need_image_import(kTextureFormat, VK_IMAGE_TILING_OPTIMAL,
+                             kTextureUsage, "textures");
+    vulkan.need_buffer_import(VK_BUFFER_USAGE_VERTEX_BUFFER_BIT, "vertices");
+    vulkan.need_buffer_import(VK_BUFFER_USAGE_INDEX_BUFFER_BIT, "indices");
     VkCommandPoolCreateInfo pool{VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO};
     pool.flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT;
     check(vkCreateCommandPool(vulkan.device, &pool, nullptr, &command_pool_),
@@ -71,7 +78,7 @@ VkImage Renderer::make_image(int width, int height, int levels, VkFormat format,
                              bool external) const {
     VkExternalMemoryImageCreateInfo host{
         VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO};
-    host.handleTypes = kHost;
+    host.handleTypes = vulkan_.handle_type();
     VkImageCreateInfo info{VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO};
     info.pNext = external ? &host : nullptr;
     info.imageType = VK_IMAGE_TYPE_2D;
@@ -282,9 +289,7 @@ std::vector<AssetInfo> Renderer::asset_infos() const {
         if (const auto *texture = std::get_if<TextureAsset>(&asset.content)) {
             VkImage image = make_image(
                 texture->size, texture->size, mip_levels(texture->size),
-                kTextureFormat, VK_IMAGE_TILING_OPTIMAL,
-                VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT,
-                true);
+                kTextureFormat, VK_IMAGE_TILING_OPTIMAL, kTextureUsage, true);
             VkMemoryRequirements needs{};
             vkGetImageMemoryRequirements(vulkan_.device, image, &needs);
             vkDestroyImage(vulkan_.device, image, nullptr);
@@ -352,7 +357,7 @@ void Renderer::load_buffer(Resident &resident, const void *data,
                            std::size_t bytes, VkBufferUsageFlags usage) {
     VkExternalMemoryBufferCreateInfo host{
         VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO};
-    host.handleTypes = kHost;
+    host.handleTypes = vulkan_.handle_type();
     VkBufferCreateInfo info{VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO};
     info.pNext = &host;
     info.size = bytes;
@@ -390,10 +395,9 @@ void Renderer::load_texture(int asset, Resident &resident,
                             const TextureAsset &texture) {
     VkDevice device = vulkan_.device;
     const int levels = mip_levels(texture.size);
-    resident.image = make_image(
-        texture.size, texture.size, levels, kTextureFormat,
-        VK_IMAGE_TILING_OPTIMAL,
-        VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT, true);
+    resident.image =
+        make_image(texture.size, texture.size, levels, kTextureFormat,
+                   VK_IMAGE_TILING_OPTIMAL, kTextureUsage, true);
     VkMemoryRequirements needs{};
     vkGetImageMemoryRequirements(device, resident.image, &needs);
     resident.memory = BoMemory(vulkan_, device_, needs);

@@ -8,11 +8,11 @@
 #include <optional>
 #include <vector>
 
+#include "bo_memory.hpp"
 #include "camera.hpp"
 #include "frame_view.hpp"
 #include "scene.hpp"
 #include "streaming.hpp"
-#include "vulkan.hpp"
 
 namespace gallery {
 

@@ -11,8 +11,6 @@ namespace gallery {
 
 namespace {
 
-constexpr auto kHost = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT;
-
 constexpr const char *kLayer = "VK_LAYER_KHRONOS_validation";
 
 VKAPI_ATTR VkBool32 VKAPI_CALL on_message(
@@ -31,15 +29,15 @@ void check(VkResult result, const char *call) {
                     std::to_string(result));
 }
 
-Vulkan::Vulkan(Validation &validation) {
+Vulkan::Vulkan(Validation &validation, Import import) : import_(import) {
     make_instance(validation);
     choose_physical();
     make_device();
 }
 
 void Vulkan::make_instance(Validation &validation) {
-    // The same code, and so the same pictures, on every processor. Also, AVX2
-    // as QEMU 7.2 emulates it filters textures wrongly.
+    // The same instructions whatever the processor offers: pictures must not
+    // depend on it. (AVX2 as QEMU 7.2 emulates it even filters wrongly.)
     ::setenv("GALLIUM_OVERRIDE_CPU_CAPS", "sse4.1", 0);
     VkApplicationInfo app{VK_STRUCTURE_TYPE_APPLICATION_INFO};
     app.pApplicationName = "gpumem-gallery";
@@ -113,18 +111,84 @@ void Vulkan::make_device() {
     VkPhysicalDeviceVulkan13Features features{
         VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES};
     features.dynamicRendering = VK_TRUE;
-    const char *host = VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME;
+    const std::vector<const char *> extensions =
+        import_ == Import::Host
+            ? std::vector{VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME}
+            : std::vector{VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME,
+                          VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME};
     VkDeviceCreateInfo make{VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO};
     make.pNext = &features;
     make.queueCreateInfoCount = 1;
     make.pQueueCreateInfos = &queues;
-    make.enabledExtensionCount = 1;
-    make.ppEnabledExtensionNames = &host;
-    check(vkCreateDevice(physical, &make, nullptr, &device), "vkCreateDevice");
+    make.enabledExtensionCount = static_cast<std::uint32_t>(extensions.size());
+    make.ppEnabledExtensionNames = extensions.data();
+    const VkResult made = vkCreateDevice(physical, &make, nullptr, &device);
+    if (made == VK_ERROR_EXTENSION_NOT_PRESENT)
+        throw Error("the Vulkan device lacks " +
+                    std::string(extensions.back()) + "; try another --import");
+    check(made, "vkCreateDevice");
     vkGetDeviceQueue(device, 0, 0, &queue);
-    host_pointer_properties =
-        reinterpret_cast<PFN_vkGetMemoryHostPointerPropertiesEXT>(
-            vkGetDeviceProcAddr(device, "vkGetMemoryHostPointerPropertiesEXT"));
+    if (import_ == Import::Host)
+        host_pointer_properties =
+            reinterpret_cast<PFN_vkGetMemoryHostPointerPropertiesEXT>(
+                vkGetDeviceProcAddr(device,
+                                    "vkGetMemoryHostPointerPropertiesEXT"));
+    else
+        fd_properties = reinterpret_cast<PFN_vkGetMemoryFdPropertiesKHR>(
+            vkGetDeviceProcAddr(device, "vkGetMemoryFdPropertiesKHR"));
+}
+
+VkExternalMemoryHandleTypeFlagBits Vulkan::handle_type() const {
+    return import_ == Import::Host
+               ? VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT
+               : VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT;
+}
+
+Error Vulkan::not_importable(const char *what) const {
+    return Error(name + " cannot use " +
+                 (import_ == Import::Host ? "host pointers" : "dma-bufs") +
+                 " for " + what + "; try another --import");
+}
+
+void Vulkan::need_image_import(VkFormat format, VkImageTiling tiling,
+                               VkImageUsageFlags usage,
+                               const char *what) const {
+    VkPhysicalDeviceExternalImageFormatInfo from{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO};
+    from.handleType = handle_type();
+    VkPhysicalDeviceImageFormatInfo2 image{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_IMAGE_FORMAT_INFO_2};
+    image.pNext = &from;
+    image.format = format;
+    image.type = VK_IMAGE_TYPE_2D;
+    image.tiling = tiling;
+    image.usage = usage;
+    VkExternalImageFormatProperties external{
+        VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES};
+    VkImageFormatProperties2 properties{
+        VK_STRUCTURE_TYPE_IMAGE_FORMAT_PROPERTIES_2};
+    properties.pNext = &external;
+    const VkResult asked = vkGetPhysicalDeviceImageFormatProperties2(
+        physical, &image, &properties);
+    if (asked == VK_ERROR_FORMAT_NOT_SUPPORTED ||
+        !(external.externalMemoryProperties.externalMemoryFeatures &
+          VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT))
+        throw not_importable(what);
+    check(asked, "vkGetPhysicalDeviceImageFormatProperties2");
+}
+
+void Vulkan::need_buffer_import(VkBufferUsageFlags usage,
+                                const char *what) const {
+    VkPhysicalDeviceExternalBufferInfo buffer{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO};
+    buffer.usage = usage;
+    buffer.handleType = handle_type();
+    VkExternalBufferProperties external{
+        VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES};
+    vkGetPhysicalDeviceExternalBufferProperties(physical, &buffer, &external);
+    if (!(external.externalMemoryProperties.externalMemoryFeatures &
+          VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT))
+        throw not_importable(what);
 }
 
 Vulkan::~Vulkan() {
@@ -161,44 +225,6 @@ VkDeviceMemory Vulkan::allocate(const VkMemoryRequirements &needs,
     check(vkAllocateMemory(device, &info, nullptr, &memory),
           "vkAllocateMemory");
     return memory;
-}
-
-BoMemory::BoMemory(const Vulkan &vulkan, const gpumem::Device &device,
-                   const VkMemoryRequirements &needs)
-    : bo_(device.create(needs.size)), map_(bo_.map()), device_(vulkan.device) {
-    VkMemoryHostPointerPropertiesEXT host{
-        VK_STRUCTURE_TYPE_MEMORY_HOST_POINTER_PROPERTIES_EXT};
-    check(vulkan.host_pointer_properties(device_, kHost, map_.data(), &host),
-          "vkGetMemoryHostPointerPropertiesEXT");
-    VkImportMemoryHostPointerInfoEXT import{
-        VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT};
-    import.handleType = kHost;
-    import.pHostPointer = map_.data();
-    VkMemoryAllocateInfo info{VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO};
-    info.pNext = &import;
-    info.allocationSize = map_.size();
-    info.memoryTypeIndex =
-        vulkan.memory_type(needs.memoryTypeBits & host.memoryTypeBits, 0);
-    check(vkAllocateMemory(device_, &info, nullptr, &memory_),
-          "vkAllocateMemory of a gpumem buffer");
-}
-
-BoMemory::BoMemory(BoMemory &&other) noexcept
-    : bo_(std::move(other.bo_)), map_(std::move(other.map_)),
-      device_(other.device_),
-      memory_(std::exchange(other.memory_, VK_NULL_HANDLE)) {}
-
-BoMemory &BoMemory::operator=(BoMemory &&other) noexcept {
-    std::swap(bo_, other.bo_);
-    std::swap(map_, other.map_);
-    std::swap(device_, other.device_);
-    std::swap(memory_, other.memory_);
-    return *this;
-}
-
-BoMemory::~BoMemory() {
-    if (memory_)
-        vkFreeMemory(device_, memory_, nullptr);
 }
 
 } // namespace gallery

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The Vulkan device of the demo and memory that lives in gpumem buffers. Knows
-// nothing of scenes.
+// The Vulkan device of the demo. Knows nothing of gpumem or of scenes.
 #pragma once
 
 #include <vulkan/vulkan.h>
-
-#include <gpumem/gpumem.hpp>
 
 #include <cstdint>
 #include <string>
@@ -24,13 +21,28 @@ struct Validation {
     unsigned messages = 0; // each was printed
 };
 
+// What Vulkan imports of a gpumem buffer.
+enum class Import : std::uint8_t {
+    Host,   // the address of its mapping (VK_EXT_external_memory_host)
+    DmaBuf, // its file descriptor (VK_EXT_external_memory_dma_buf)
+};
+
 class Vulkan {
 public:
-    // The CPU device (lavapipe).
-    explicit Vulkan(Validation &validation);
+    // The CPU device (lavapipe). Throws if it cannot import in this way.
+    Vulkan(Validation &validation, Import import);
     Vulkan(const Vulkan &) = delete;
     Vulkan &operator=(const Vulkan &) = delete;
     ~Vulkan();
+
+    [[nodiscard]] Import import() const { return import_; }
+    // As images and buffers that live in imported memory name it.
+    [[nodiscard]] VkExternalMemoryHandleTypeFlagBits handle_type() const;
+
+    // Throw, naming what it was for, unless such memory can be imported.
+    void need_image_import(VkFormat format, VkImageTiling tiling,
+                           VkImageUsageFlags usage, const char *what) const;
+    void need_buffer_import(VkBufferUsageFlags usage, const char *what) const;
 
     [[nodiscard]] std::uint32_t memory_type(std::uint32_t allowed,
                                             VkMemoryPropertyFlags wanted) const;
@@ -42,37 +54,19 @@ public:
     VkDevice device = VK_NULL_HANDLE;
     VkQueue queue = VK_NULL_HANDLE;
     std::string name;
+    // Of the way of importing, the other is null.
     PFN_vkGetMemoryHostPointerPropertiesEXT host_pointer_properties = nullptr;
+    PFN_vkGetMemoryFdPropertiesKHR fd_properties = nullptr;
 
 private:
     void make_instance(Validation &validation);
     void choose_physical();
     void make_device();
 
+    [[nodiscard]] Error not_importable(const char *what) const;
+
+    const Import import_;
     VkDebugUtilsMessengerEXT messenger_ = VK_NULL_HANDLE;
-};
-
-// A gpumem buffer that Vulkan uses through its mapping. Not pinned: lavapipe's
-// accesses go through the CPU's page tables, so the kernel may move the pages
-// at any time.
-class BoMemory {
-public:
-    BoMemory() = default;
-    BoMemory(const Vulkan &vulkan, const gpumem::Device &device,
-             const VkMemoryRequirements &needs);
-    BoMemory(BoMemory &&other) noexcept;
-    BoMemory &operator=(BoMemory &&other) noexcept;
-    ~BoMemory();
-
-    [[nodiscard]] VkDeviceMemory get() const { return memory_; }
-    [[nodiscard]] const gpumem::Bo &bo() const { return bo_; }
-    [[nodiscard]] std::byte *data() const { return map_.data(); }
-
-private:
-    gpumem::Bo bo_;
-    gpumem::Mapping map_;
-    VkDevice device_ = VK_NULL_HANDLE;
-    VkDeviceMemory memory_ = VK_NULL_HANDLE;
 };
 
 } // namespace gallery

@@ -89,9 +89,10 @@ public:
                        ? nullptr
                        : std::make_unique<Display>(device_, size_.first,
                                                    size_.second)),
-          vulkan_(validation), scene_(options.data),
-          renderer_(vulkan_, device_, scene_, size_.first, size_.second,
-                    kFrameBuffers),
+          vulkan_(validation,
+                  options.import == "dmabuf" ? Import::DmaBuf : Import::Host),
+          scene_(options.data), renderer_(vulkan_, device_, scene_, size_.first,
+                                          size_.second, kFrameBuffers),
           streaming_(make_streaming(renderer_, options)),
           moved_before_(device_.stats().moved) {
         std::filesystem::create_directories(out_);
@@ -128,6 +129,7 @@ public:
             {"frames", options_.frames},
             {"size", options_.size},
             {"device", vulkan_.name},
+            {"import", options_.import},
             {"backing", backing_name(stats.backing)},
             {"displayed", display_ != nullptr},
             {"crc", crcs_},

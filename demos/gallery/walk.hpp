@@ -12,7 +12,8 @@ struct Options {
     std::string out = "out/gallery";
     std::string data = "/usr/share/glmark2";
     std::string hold_file;
-    unsigned budget = 96; // MiB
+    std::string import = "host"; // or "dmabuf"
+    unsigned budget = 96;        // MiB
     unsigned png_every = 0;
     bool no_display = false;
     bool validate = false;
