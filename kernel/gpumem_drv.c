@@ -27,10 +27,10 @@ module_param_named(movable, gpumem_movable, bool, 0444);
 MODULE_PARM_DESC(movable,
 		 "Let the kernel move the pages of buffers (default: 1)");
 
-static char *gpumem_backing = "mops";
+static char *gpumem_backing = "gemfs";
 module_param_named(backing, gpumem_backing, charp, 0444);
 MODULE_PARM_DESC(backing,
-		 "How pages are made movable: mops (default: mops)");
+		 "How pages are made movable: gemfs, or mops on kernels up to 6.16 (default: gemfs)");
 
 static struct platform_device *gpumem_platform;
 static struct drm_device *gpumem_drm;
@@ -175,14 +175,14 @@ static int __init gpumem_init(void)
 	int ret;
 
 	ret = gpumem_manager_init(gpumem_backing, gpumem_movable);
-	if (ret) {
-		pr_err("gpumem: no backing is called \"%s\"\n", gpumem_backing);
+	if (ret)
 		return ret;
-	}
 
 	gpumem_platform = platform_device_register_simple("gpumem", -1, NULL, 0);
-	if (IS_ERR(gpumem_platform))
-		return PTR_ERR(gpumem_platform);
+	if (IS_ERR(gpumem_platform)) {
+		ret = PTR_ERR(gpumem_platform);
+		goto err_manager;
+	}
 
 	ret = dma_coerce_mask_and_coherent(&gpumem_platform->dev,
 					   DMA_BIT_MASK(64));
@@ -206,6 +206,8 @@ err_drm:
 	drm_dev_put(gpumem_drm);
 err_platform:
 	platform_device_unregister(gpumem_platform);
+err_manager:
+	gpumem_manager_fini();
 	return ret;
 }
 
@@ -215,6 +217,7 @@ static void __exit gpumem_exit(void)
 	drm_dev_unregister(gpumem_drm);
 	drm_dev_put(gpumem_drm);
 	platform_device_unregister(gpumem_platform);
+	gpumem_manager_fini();
 }
 
 module_init(gpumem_init);

@@ -276,7 +276,7 @@ static int gpumem_mops_migrate(struct page *dst, struct page *src,
 	set_page_private(src, 0);
 	put_page(src);
 out_end:
-	gpumem_object_end_move(bo, !ret);
+	gpumem_object_end_move(bo, ret);
 out:
 	trace_gpumem_migrate(bo->id, index, page_to_pfn(src), page_to_pfn(dst),
 			     ret);

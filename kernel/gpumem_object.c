@@ -12,6 +12,7 @@
  *   movable   | resident, object not pinned   | migration, free
  *   isolated  | movable, and the kernel has   | migration, putback, free
  *             | put it on a migration list    |
+ *             | (mops hears of it, gemfs not) |
  *   pinned    | resident, object has pins     | nobody until the last unpin
  *   unmovable | resident, module loaded with  | free
  *             | movable=0                     |
@@ -19,18 +20,20 @@
  * Legal changes
  *
  *   empty    -> movable    populate: first touch, pin
- *   movable  -> isolated   the kernel's isolate callback, if there is no pin
+ *   movable  -> isolated   the kernel, if there is no pin
  *   isolated -> movable    putback, or migrated (the slot then holds the copy)
  *   movable, isolated <-> pinned   first pin, last unpin. Pinning does not wait
  *                          for isolated pages: their migration is refused and
  *                          they are put back.
  *   any      -> empty      object freed. An isolated page loses its owner and
- *                          is freed by the kernel when it drops its reference.
+ *                          is freed by the kernel when it drops its reference;
+ *                          so does a page that somebody else has a reference of.
  *
  * A pin holds no reference on any page. That is enough because nothing but
  * migration and free can take a page from a slot, free needs the last reference
  * on the object, and migration looks at the pin count under the object's lock,
- * which pinning takes as well.
+ * which pinning takes as well. What a backing must guarantee for this stands at
+ * the top of its file.
  *
  * Lock order, outermost first
  * ===========================
@@ -39,13 +42,15 @@
  *     dma_resv of the object (PRIME pins and maps into the kernel under it)
  *       gpumem_manager.lock
  *         gpumem_object.lock
- *           page lock           (allocating and freeing pages)
- *           page table locks    (fault)
- *           i_mmap_rwsem        (revoking mappings)
+ *           page lock           (making and freeing pages)
+ *             page table locks  (fault)
+ *             i_mmap_rwsem      (unmapping)
  *
  * Callbacks of the kernel run inside memory compaction, which can run inside
- * any allocation, also one that is made under any of these locks. They come in
- * with the page lock held and only trylock gpumem_object.lock, then dma_resv.
+ * any allocation, also one that is made under any of these locks, except under
+ * the page lock: nothing allocates there. They come in with the page lock held
+ * (the kernel may hold those of hundreds of pages) and only trylock
+ * gpumem_object.lock, then dma_resv.
  * The one lock that a callback waits for is i_mmap_rwsem, as the kernel's own
  * reverse-map walk does; for this reason nothing here allocates under it.
  * Callbacks never call into importers of a dma-buf.
@@ -68,6 +73,7 @@
 struct gpumem_manager gpumem_manager;
 
 static const struct gpumem_backing * const gpumem_backings[] = {
+	&gpumem_gemfs_backing,
 	&gpumem_mops_backing,
 };
 
@@ -76,23 +82,53 @@ static const struct gpumem_backing * const gpumem_backings[] = {
  * @backing: name of a backing
  * @movable: hand pages to the kernel as movable
  *
- * Returns: 0, or -EINVAL if there is no such backing.
+ * Returns: 0, -EINVAL if there is no such backing, or what the backing gave.
  */
 int gpumem_manager_init(const char *backing, bool movable)
 {
 	struct gpumem_manager *mgr = &gpumem_manager;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(gpumem_backings); i++) {
-		if (!strcmp(backing, gpumem_backings[i]->name)) {
-			mgr->backing = gpumem_backings[i];
-			mgr->movable = movable;
-			mutex_init(&mgr->lock);
-			INIT_LIST_HEAD(&mgr->objects);
-			return 0;
-		}
+	for (i = 0; i < ARRAY_SIZE(gpumem_backings); i++)
+		if (!strcmp(backing, gpumem_backings[i]->name))
+			break;
+	if (i == ARRAY_SIZE(gpumem_backings)) {
+		pr_err("gpumem: no backing is called \"%s\"\n", backing);
+		return -EINVAL;
 	}
-	return -EINVAL;
+
+	mgr->backing = gpumem_backings[i];
+	mgr->movable = movable;
+	mutex_init(&mgr->lock);
+	INIT_LIST_HEAD(&mgr->objects);
+	return mgr->backing->load ? mgr->backing->load() : 0;
+}
+
+/**
+ * gpumem_manager_fini - undo gpumem_manager_init() when no object is left
+ */
+void gpumem_manager_fini(void)
+{
+	struct gpumem_manager *mgr = &gpumem_manager;
+
+	WARN_ON(!list_empty(&mgr->objects));
+	if (mgr->backing->unload)
+		mgr->backing->unload();
+	mutex_destroy(&mgr->lock);
+}
+
+static void gpumem_object_set_pins(struct gpumem_object *bo, unsigned int pins)
+{
+	bool was_pinned = bo->pins;
+
+	lockdep_assert_held(&bo->lock);
+
+	WRITE_ONCE(bo->pins, pins);
+	if (was_pinned == !!pins)
+		return;
+	atomic64_add(pins ? 1 : -1, &gpumem_manager.counters.pinned_objects);
+	if (bo->backing->set_pinned)
+		bo->backing->set_pinned(bo, pins);
 }
 
 /**
@@ -432,9 +468,7 @@ int gpumem_object_pin(struct gpumem_object *bo)
 		if (ret)
 			goto out;
 	}
-	if (!bo->pins)
-		atomic64_inc(&gpumem_manager.counters.pinned_objects);
-	WRITE_ONCE(bo->pins, bo->pins + 1);
+	gpumem_object_set_pins(bo, bo->pins + 1);
 	trace_gpumem_pin(bo->id, bo->pins);
 out:
 	mutex_unlock(&bo->lock);
@@ -459,9 +493,7 @@ void gpumem_object_unpin_many(struct gpumem_object *bo, unsigned int pins)
 {
 	mutex_lock(&bo->lock);
 	if (!drm_WARN_ON(bo->base.dev, bo->pins < pins)) {
-		WRITE_ONCE(bo->pins, bo->pins - pins);
-		if (!bo->pins)
-			atomic64_dec(&gpumem_manager.counters.pinned_objects);
+		gpumem_object_set_pins(bo, bo->pins - pins);
 		trace_gpumem_unpin(bo->id, bo->pins);
 	}
 	mutex_unlock(&bo->lock);
@@ -472,8 +504,9 @@ void gpumem_object_unpin_many(struct gpumem_object *bo, unsigned int pins)
  * @bo: object that owns a locked page
  *
  * For migration callbacks. Never sleeps. On success the object's lock and
- * reservation are held until gpumem_object_end_move(): no fault, pin or new
- * fence gets in between.
+ * reservation are held until gpumem_object_end_move(): no pin, populate or new
+ * fence gets in between. A fault on the page is excluded by the page lock (gemfs)
+ * or the object's (mops).
  *
  * Returns: 0, -EBUSY if the object is pinned, -EAGAIN if a lock is held or a
  * fence has not signalled.
@@ -519,13 +552,15 @@ err_busy:
 /**
  * gpumem_object_end_move - after gpumem_object_begin_move() succeeded
  * @bo: the object; may be freed as soon as the callback returns
- * @moved: the page was moved
+ * @result: 0 if the page was moved, else a negative errno
  */
-void gpumem_object_end_move(struct gpumem_object *bo, bool moved)
+void gpumem_object_end_move(struct gpumem_object *bo, int result)
 {
-	if (moved) {
+	if (!result) {
 		WRITE_ONCE(bo->moved, bo->moved + 1);
 		atomic64_inc(&gpumem_manager.counters.moved);
+	} else if (result == -EAGAIN) {
+		atomic64_inc(&gpumem_manager.counters.refused_busy);
 	}
 	dma_resv_unlock(bo->base.resv);
 	mutex_unlock(&bo->lock);

@@ -15,7 +15,9 @@
 
 #include <drm/drm_gem.h>
 
+struct file;
 struct gpumem_object;
+struct inode;
 struct page;
 struct sg_table;
 struct vm_area_struct;
@@ -32,6 +34,16 @@ struct gpumem_backing {
 
 	/** @id: GPUMEM_BACKING_* of the uapi, 0 for imported buffers. */
 	u32 id;
+
+	/**
+	 * @load: prepare for any object to be made. Optional.
+	 *
+	 * Returns: 0 or a negative errno.
+	 */
+	int (*load)(void);
+
+	/** @unload: undo @load; no object is left. Optional. */
+	void (*unload)(void);
 
 	/**
 	 * @init: prepare an object of &drm_gem_object.size without pages.
@@ -54,6 +66,12 @@ struct gpumem_backing {
 	 * Returns: 0, -ENOMEM, or -EINTR when the task is being killed.
 	 */
 	int (*populate)(struct gpumem_object *bo, pgoff_t first, pgoff_t count);
+
+	/**
+	 * @set_pinned: the first pin came or the last one went; a chance to
+	 * spare the kernel vain work. &gpumem_object.lock is held. Optional.
+	 */
+	void (*set_pinned)(struct gpumem_object *bo, bool pinned);
 
 	/**
 	 * @lookup: the page at @index, NULL if it is not resident.
@@ -122,6 +140,12 @@ struct gpumem_object {
 	/** @pages: the slots (mops); protected by @lock. */
 	struct page **pages;
 
+	/** @inode: owner of the page cache that has the slots (gemfs). */
+	struct inode *inode;
+
+	/** @file: what mappings hold (gemfs); not a reference, may be NULL. */
+	struct file *file;
+
 	/** @sgt: the importer's table (imported objects only); constant. */
 	struct sg_table *sgt;
 };
@@ -173,10 +197,12 @@ struct gpumem_manager {
 
 extern struct gpumem_manager gpumem_manager;
 
+extern const struct gpumem_backing gpumem_gemfs_backing;
 extern const struct gpumem_backing gpumem_mops_backing;
 extern const struct gpumem_backing gpumem_import_backing;
 
 int gpumem_manager_init(const char *backing, bool movable);
+void gpumem_manager_fini(void);
 
 struct gpumem_object *gpumem_object_create(struct drm_device *dev, size_t size);
 struct gpumem_object *
@@ -204,7 +230,7 @@ size_t gpumem_object_rss(struct drm_gem_object *obj);
 
 /* For backings: */
 int gpumem_object_begin_move(struct gpumem_object *bo);
-void gpumem_object_end_move(struct gpumem_object *bo, bool moved);
+void gpumem_object_end_move(struct gpumem_object *bo, int result);
 void gpumem_object_add_resident(struct gpumem_object *bo, long pages);
 
 /**

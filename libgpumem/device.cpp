@@ -17,6 +17,7 @@ using gpumem::internal::no_throw;
 using gpumem::internal::System;
 
 static_assert(GPUMEM_BACKING_KIND_MOPS == GPUMEM_BACKING_MOPS);
+static_assert(GPUMEM_BACKING_KIND_GEMFS == GPUMEM_BACKING_GEMFS);
 
 void gpumem_device::put() {
     if (refs.fetch_sub(1, std::memory_order_acq_rel) == 1)

@@ -35,7 +35,8 @@ struct gpumem_bo;
 
 /** What serves the buffers of a device. */
 enum gpumem_backing {
-    GPUMEM_BACKING_KIND_MOPS = 1, /**< movable_operations pages */
+    GPUMEM_BACKING_KIND_MOPS = 1,  /**< movable_operations pages */
+    GPUMEM_BACKING_KIND_GEMFS = 2, /**< page cache of an own file system */
 };
 
 /** State and counters of a device, as the driver reports them. */
@@ -48,11 +49,11 @@ struct gpumem_device_stats {
     uint64_t bytes;         /**< sum of their sizes */
     uint64_t resident_pages; /**< pages that have memory now */
     uint64_t pinned_objects; /**< buffers with at least one pin */
-    uint64_t isolated;      /**< pages the kernel took aside to move them */
+    uint64_t isolated;      /**< pages the kernel took aside (mops only) */
     uint64_t moved;         /**< pages moved */
-    uint64_t put_back;      /**< pages taken aside and given back */
+    uint64_t put_back;      /**< pages taken aside and given back (mops) */
     uint64_t refused_pinned; /**< moves refused: the buffer was pinned */
-    uint64_t refused_busy;  /**< moves refused: a lock or fence was held */
+    uint64_t refused_busy;  /**< moves refused: lock, fence or page in use */
     uint64_t faults;        /**< faults taken on buffer mappings */
 };
 

@@ -29,4 +29,12 @@
 #define GPUMEM_NS_DMA_BUF	"DMA_BUF"
 #endif
 
+#include <linux/pagemap.h>
+
+static inline void
+gpumem_mapping_clear_inaccessible(struct address_space *mapping)
+{
+	clear_bit(AS_INACCESSIBLE, &mapping->flags);
+}
+
 #endif /* _GPUMEM_COMPAT_H_ */

@@ -62,7 +62,14 @@ TEST(Migration, LeavesPinnedBuffersWhereTheyAre) {
     ASSERT_GE(move_pages(device, 1000), 1000U);
     EXPECT_EQ(page_frames(pinned.id), before);
     EXPECT_EQ(pinned.bo.query().moved, 0U);
-    EXPECT_GT(device.stats().refused_pinned, refused);
+    // Newer kernels are told which mappings of gemfs to leave alone, so that
+    // they do not take pages away from their users only to be refused.
+    if (device.stats().backing == GPUMEM_BACKING_KIND_GEMFS &&
+        support::kernel_is_at_least(6, 12)) {
+        EXPECT_EQ(device.stats().refused_pinned, refused);
+    } else {
+        EXPECT_GT(device.stats().refused_pinned, refused);
+    }
     EXPECT_EQ(crumbs.first_wrong(), "");
 }
 
@@ -142,7 +149,7 @@ TEST(Migration, SurvivesFreeingBuffersWhoseKernelIsMovingThem) {
             support::compact_memory();
     });
     // Freed in the middle of compaction, again and again, until pages were
-    // both moved and taken aside in these rounds.
+    // moved (and, where the driver hears of it, taken aside) in these rounds.
     for (int i = 0; i < 12; ++i) {
         Crumbs crumbs(device, 160);
         EXPECT_EQ(crumbs.first_wrong(), "");
@@ -150,7 +157,9 @@ TEST(Migration, SurvivesFreeingBuffersWhoseKernelIsMovingThem) {
     stop = true;
     compactor.join();
     const auto after = device.stats();
-    EXPECT_GT(after.isolated, before.isolated);
+    if (after.backing == GPUMEM_BACKING_KIND_MOPS) {
+        EXPECT_GT(after.isolated, before.isolated);
+    }
     EXPECT_GT(after.moved, before.moved);
     EXPECT_EQ(after.objects, objects);
     EXPECT_EQ(after.resident_pages, before.resident_pages);

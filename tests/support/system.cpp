@@ -12,7 +12,9 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <sstream>
 #include <stdexcept>
+#include <utility>
 
 namespace support {
 
@@ -58,6 +60,14 @@ int in_child(const std::function<int()> &body) {
     while (::waitpid(child, &status, 0) < 0)
         ;
     return status;
+}
+
+bool kernel_is_at_least(int major, int minor) {
+    std::istringstream words(read_file("/proc/sys/kernel/osrelease"));
+    int running_major = 0, running_minor = 0;
+    char dot = 0;
+    words >> running_major >> dot >> running_minor;
+    return std::pair(running_major, running_minor) >= std::pair(major, minor);
 }
 
 int shell(const std::string &command) {

@@ -24,6 +24,9 @@ int open_drm(const std::string &driver, const std::string &node);
 // Runs @body in a child; returns its wait status.
 int in_child(const std::function<int()> &body);
 
+// The running kernel is at least this version.
+bool kernel_is_at_least(int major, int minor);
+
 // Exit status of a command run by the shell; its output is dropped.
 int shell(const std::string &command);
 

@@ -112,6 +112,7 @@ struct drm_gpumem_query {
 
 /** How the pages of buffers are made movable. */
 #define GPUMEM_BACKING_MOPS	1
+#define GPUMEM_BACKING_GEMFS	2
 
 /** New buffers get movable pages (0 with the module parameter movable=0). */
 #define GPUMEM_STATS_MOVABLE	(1 << 0)
@@ -138,15 +139,24 @@ struct drm_gpumem_stats {
 	/** @pinned_objects: buffers with at least one pin. */
 	__u64 pinned_objects;
 
-	/** @isolated: pages that the kernel took aside to move them. */
+	/**
+	 * @isolated: pages that the kernel took aside to move them. With gemfs
+	 * the kernel does not say, and it is 0.
+	 */
 	__u64 isolated;
 	/** @moved: pages moved. */
 	__u64 moved;
-	/** @put_back: pages that were taken aside and given back. */
+	/** @put_back: pages that were taken aside and given back; as @isolated. */
 	__u64 put_back;
-	/** @refused_pinned: moves refused because the buffer was pinned. */
+	/**
+	 * @refused_pinned: moves refused because the buffer was pinned. With
+	 * gemfs, kernels from 6.12 on are told beforehand and do not ask.
+	 */
 	__u64 refused_pinned;
-	/** @refused_busy: moves refused because a lock or fence was held. */
+	/**
+	 * @refused_busy: moves refused because a lock or fence was held or
+	 * somebody used the page (direct I/O, a pipe).
+	 */
 	__u64 refused_busy;
 	/** @faults: page faults taken on mappings of buffers. */
 	__u64 faults;

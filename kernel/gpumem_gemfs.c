@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Backing "gemfs": every object has an inode of a pseudo file system, and its
+ * pages are folios in that inode's page cache, on the LRU. The kernel finds and
+ * moves them as it moves the pages of any file: its reverse map replaces user
+ * PTEs by migration entries and puts them back, get_user_pages() works, and
+ * memory cgroups are charged. What is ours is the decision, in migrate_folio.
+ *
+ * A pin takes no reference on any page, so these must hold:
+ *
+ *   - A folio is dirty from before it can be mapped until it is freed, and
+ *     nothing writes it back: it is never dropped as a clean one.
+ *   - The mapping is unevictable: reclaim does not look at it.
+ *   - The inode is not S_IFREG, and the file that user space maps has a path to
+ *     another inode: nobody can open, truncate or punch it.
+ *   - address_space_operations has no error_remove_folio: a poisoned page stays
+ *     in its slot.
+ *
+ * Then only our migrate_folio and the freeing of the object take a folio out of
+ * a slot. The first looks at the pin count under gpumem_object.lock, the second
+ * happens when nobody can hold a pin. A folio that the kernel has isolated or
+ * unmapped at the time of a pin is refused by migrate_folio and put back.
+ *
+ * While a folio is in a slot
+ *
+ *   folio->mapping  the inode's, changed only under the folio lock
+ *   PG_uptodate     set once the populate that made the folio cannot fail any
+ *                   more; no mapping is made of a folio without it
+ *   references      one of the cache, one for each PTE. Anything more is
+ *                   somebody's who must not lose the page (direct I/O, a pipe):
+ *                   migrate_folio() refuses then.
+ *
+ * What keeps the object alive in the callback: the folio lock. The folio is in a
+ * slot and locked, and freeing waits for the lock of each folio in the cache;
+ * after a move the copy is there and stays locked until the kernel is done.
+ *
+ * No memory is allocated while a folio of ours is locked by us.
+ *
+ * With movable=0 folios are allocated from unmovable memory and migrate_folio
+ * refuses always.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/fs_context.h>
+#include <linux/gfp.h>
+#include <linux/migrate.h>
+#include <linux/mm.h>
+#include <linux/mount.h>
+#include <linux/pagemap.h>
+#include <linux/pseudo_fs.h>
+#include <linux/sched/signal.h>
+#include <linux/writeback.h>
+
+#include <drm/drm_device.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_vma_manager.h>
+#include <drm/gpumem_drm.h>
+
+#include "gpumem_object.h"
+#include "gpumem_trace.h"
+
+#define GPUMEM_GEMFS_MAGIC	0x67656d66	/* "gemf" */
+
+/* Neighbours that a fault maps as well, if they are resident. A power of 2. */
+#define GPUMEM_FAULT_AROUND	16
+
+static struct vfsmount *gpumem_gemfs_mnt;
+
+static int gpumem_gemfs_init_fs_context(struct fs_context *fc)
+{
+	return init_pseudo(fc, GPUMEM_GEMFS_MAGIC) ? 0 : -ENOMEM;
+}
+
+/*
+ * No owner: a superblock would hold the module, and our mount lives as long as
+ * the module does. All inodes are gone before it, for whatever holds an object
+ * holds the module as well.
+ */
+static struct file_system_type gpumem_gemfs_type = {
+	.name = "gpumem",
+	.init_fs_context = gpumem_gemfs_init_fs_context,
+	.kill_sb = kill_anon_super,
+};
+
+static int gpumem_gemfs_load(void)
+{
+	gpumem_gemfs_mnt = kern_mount(&gpumem_gemfs_type);
+	return PTR_ERR_OR_ZERO(gpumem_gemfs_mnt);
+}
+
+static void gpumem_gemfs_unload(void)
+{
+	kern_unmount(gpumem_gemfs_mnt);
+}
+
+static int gpumem_gemfs_migrate_folio(struct address_space *mapping,
+				      struct folio *dst, struct folio *src,
+				      enum migrate_mode mode)
+{
+	struct gpumem_object *bo = mapping->host->i_private;
+	pgoff_t index = src->index;
+	int ret;
+
+	ret = gpumem_object_begin_move(bo);
+	if (!ret) {
+		ret = migrate_folio(mapping, dst, src, mode);
+		gpumem_object_end_move(bo, ret);
+	}
+	trace_gpumem_migrate(bo->id, index, folio_pfn(src), folio_pfn(dst),
+			     ret);
+	return ret;
+}
+
+static const struct address_space_operations gpumem_gemfs_aops = {
+	.dirty_folio = noop_dirty_folio,
+	.migrate_folio = gpumem_gemfs_migrate_folio,
+};
+
+static int gpumem_gemfs_refuse_folio(struct address_space *mapping,
+				     struct folio *dst, struct folio *src,
+				     enum migrate_mode mode)
+{
+	return -EBUSY;
+}
+
+static const struct address_space_operations gpumem_gemfs_unmovable_aops = {
+	.dirty_folio = noop_dirty_folio,
+	.migrate_folio = gpumem_gemfs_refuse_folio,
+};
+
+static int gpumem_gemfs_init(struct gpumem_object *bo)
+{
+	gfp_t gfp = GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN |
+		    __GFP_RETRY_MAYFAIL;
+	struct address_space *mapping;
+	struct inode *inode;
+
+	inode = alloc_anon_inode(gpumem_gemfs_mnt->mnt_sb);
+	if (IS_ERR(inode))
+		return PTR_ERR(inode);
+
+	inode->i_private = bo;
+	inode->i_size = bo->base.size;
+
+	mapping = inode->i_mapping;
+	mapping_set_unevictable(mapping);
+	if (bo->movable) {
+		mapping->a_ops = &gpumem_gemfs_aops;
+		gfp |= __GFP_MOVABLE;
+	} else {
+		mapping->a_ops = &gpumem_gemfs_unmovable_aops;
+		mapping_set_inaccessible(mapping);
+	}
+	mapping_set_gfp_mask(mapping, gfp);
+
+	bo->inode = inode;
+	return 0;
+}
+
+static void gpumem_gemfs_fini(struct gpumem_object *bo)
+{
+	/* No mapping is left: each one holds the file, which holds the object. */
+	mutex_lock(&bo->lock);
+	gpumem_object_add_resident(bo, -(long)bo->resident);
+	truncate_inode_pages_final(bo->inode->i_mapping);
+	mutex_unlock(&bo->lock);
+	iput(bo->inode);
+}
+
+static struct folio *gpumem_gemfs_slot(struct gpumem_object *bo, pgoff_t index)
+{
+	lockdep_assert_held(&bo->lock);
+
+	/* Under the lock a slot does not change, so no reference is needed. */
+	return xa_load(&bo->inode->i_mapping->i_pages, index);
+}
+
+static struct page *gpumem_gemfs_lookup(struct gpumem_object *bo, pgoff_t index)
+{
+	struct folio *folio = gpumem_gemfs_slot(bo, index);
+
+	return folio ? folio_file_page(folio, index) : NULL;
+}
+
+/*
+ * The end of a populate. Folios that it added are not uptodate yet, so nobody
+ * has mapped them and they can still be taken back.
+ */
+static void gpumem_gemfs_commit(struct gpumem_object *bo, pgoff_t first,
+				pgoff_t count, bool keep)
+{
+	struct address_space *mapping = bo->inode->i_mapping;
+	struct folio *folio;
+	pgoff_t i;
+
+	for (i = first; i < first + count; i++) {
+		folio = gpumem_gemfs_slot(bo, i);
+		if (folio_test_uptodate(folio))
+			continue;
+		if (keep)
+			folio_mark_uptodate(folio);
+		else
+			truncate_inode_pages_range(mapping,
+						   (loff_t)i << PAGE_SHIFT,
+						   ((loff_t)i << PAGE_SHIFT) +
+						   PAGE_SIZE - 1);
+		cond_resched();
+	}
+}
+
+static int gpumem_gemfs_populate(struct gpumem_object *bo, pgoff_t first,
+				 pgoff_t count)
+{
+	struct address_space *mapping = bo->inode->i_mapping;
+	gfp_t gfp = mapping_gfp_mask(mapping);
+	unsigned long added = 0;
+	struct folio *folio;
+	int ret = 0;
+	pgoff_t i;
+
+	lockdep_assert_held(&bo->lock);
+
+	/*
+	 * A request that cannot succeed would push everything else out of
+	 * memory before it failed.
+	 */
+	if (count > 1 && (long)(count - bo->resident) > si_mem_available())
+		return -ENOMEM;
+
+	for (i = first; i < first + count; i++) {
+		if (fatal_signal_pending(current)) {
+			ret = -EINTR;
+			break;
+		}
+		folio = __filemap_get_folio(mapping, i, FGP_LOCK | FGP_CREAT,
+					    gfp);
+		if (IS_ERR(folio)) {
+			ret = PTR_ERR(folio);
+			break;
+		}
+		if (!folio_test_uptodate(folio)) {
+			folio_mark_dirty(folio);
+			added++;
+		}
+		folio_unlock(folio);
+		folio_put(folio);
+		cond_resched();
+	}
+
+	if (added)
+		gpumem_gemfs_commit(bo, first, i - first, !ret);
+	if (!ret)
+		gpumem_object_add_resident(bo, added);
+	return ret;
+}
+
+static void gpumem_gemfs_set_pinned(struct gpumem_object *bo, bool pinned)
+{
+	struct address_space *mapping = bo->inode->i_mapping;
+
+	if (!bo->movable)
+		return;
+
+	/*
+	 * Saves compaction the work of taking pages aside, and all mappings of
+	 * them their PTEs, only to be refused.
+	 */
+	if (pinned)
+		mapping_set_inaccessible(mapping);
+	else
+		gpumem_mapping_clear_inaccessible(mapping);
+}
+
+/* The folio at @index, locked and with a reference. */
+static struct folio *gpumem_gemfs_get(struct gpumem_object *bo, pgoff_t index)
+{
+	struct folio *folio;
+	int ret;
+
+	for (;;) {
+		folio = __filemap_get_folio(bo->inode->i_mapping, index,
+					    FGP_LOCK, 0);
+		if (!IS_ERR(folio)) {
+			if (folio_test_uptodate(folio))
+				return folio;
+			folio_unlock(folio);
+			folio_put(folio);
+		}
+
+		/* Missing, or a populate is under way that may yet fail. */
+		mutex_lock(&bo->lock);
+		ret = gpumem_gemfs_populate(bo, index, 1);
+		mutex_unlock(&bo->lock);
+		if (ret)
+			return ERR_PTR(ret);
+	}
+}
+
+static struct gpumem_object *gpumem_gemfs_object(struct vm_fault *vmf)
+{
+	return vmf->vma->vm_file->f_mapping->host->i_private;
+}
+
+/*
+ * Map resident neighbours too, as the kernel does itself for reads. The window
+ * is aligned, so it lies in one page table, which the caller of the fault
+ * handler has made.
+ */
+static vm_fault_t gpumem_gemfs_fault_around(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long window = GPUMEM_FAULT_AROUND * PAGE_SIZE;
+	unsigned long addr = ALIGN_DOWN(vmf->address, PAGE_SIZE);
+	unsigned long start = max(ALIGN_DOWN(addr, window), vma->vm_start);
+	unsigned long end = min(ALIGN_DOWN(addr, window) + window, vma->vm_end);
+	pgoff_t first = vmf->pgoff - ((addr - start) >> PAGE_SHIFT);
+	pgoff_t last = first + ((end - start) >> PAGE_SHIFT) - 1;
+
+	return filemap_map_pages(vmf, first, last);
+}
+
+static vm_fault_t gpumem_gemfs_fault(struct vm_fault *vmf)
+{
+	struct gpumem_object *bo = gpumem_gemfs_object(vmf);
+	struct folio *folio;
+	vm_fault_t ret;
+	int err = 0;
+
+	if (vmf->pgoff >= gpumem_object_pages(bo) ||
+	    drm_dev_is_unplugged(bo->base.dev))
+		return VM_FAULT_SIGBUS;
+
+	atomic64_inc(&gpumem_manager.counters.faults);
+
+	/* Reads have been through map_pages already. */
+	if (vmf->flags & FAULT_FLAG_WRITE) {
+		ret = gpumem_gemfs_fault_around(vmf);
+		if (ret & VM_FAULT_NOPAGE)
+			goto out;
+	}
+
+	folio = gpumem_gemfs_get(bo, vmf->pgoff);
+	if (IS_ERR(folio)) {
+		/* A killed task dies on its way out; anything else is SIGBUS. */
+		err = PTR_ERR(folio);
+		ret = err == -EINTR ? VM_FAULT_NOPAGE : VM_FAULT_SIGBUS;
+		goto out;
+	}
+	vmf->page = folio_file_page(folio, vmf->pgoff);
+	ret = VM_FAULT_LOCKED;
+out:
+	trace_gpumem_fault(bo->id, vmf->pgoff, err);
+	return ret;
+}
+
+static vm_fault_t gpumem_gemfs_map_pages(struct vm_fault *vmf, pgoff_t first,
+					 pgoff_t last)
+{
+	struct gpumem_object *bo = gpumem_gemfs_object(vmf);
+	vm_fault_t ret;
+
+	/* The fault handler says it with SIGBUS. */
+	if (drm_dev_is_unplugged(bo->base.dev))
+		return 0;
+
+	ret = filemap_map_pages(vmf, first, last);
+	if (ret & VM_FAULT_NOPAGE) {
+		atomic64_inc(&gpumem_manager.counters.faults);
+		trace_gpumem_fault(bo->id, vmf->pgoff, 0);
+	}
+	return ret;
+}
+
+static const struct vm_operations_struct gpumem_gemfs_vm_ops = {
+	.fault = gpumem_gemfs_fault,
+	.map_pages = gpumem_gemfs_map_pages,
+};
+
+/*
+ * The file that mappings of an object have instead of the DRM file. It holds the
+ * object for them, and through its operations the module; an object holds its
+ * file weakly, so that mappings share one. It is made at the first mmap, as
+ * files count against a limit. Its path is anon_inodefs': a path of our own
+ * mount would still be in use after the file has let go of the module.
+ */
+static int gpumem_gemfs_release(struct inode *inode, struct file *file)
+{
+	struct gpumem_object *bo = file->private_data;
+	struct drm_device *dev = bo->base.dev;
+
+	cmpxchg(&bo->file, file, NULL);
+	drm_gem_object_put(&bo->base);
+	drm_dev_put(dev);
+	return 0;
+}
+
+static const struct file_operations gpumem_gemfs_fops = {
+	.owner = THIS_MODULE,
+	.release = gpumem_gemfs_release,
+};
+
+static struct file *gpumem_gemfs_get_file(struct gpumem_object *bo)
+{
+	struct file *file = get_file_active(&bo->file);
+
+	if (file)
+		return file;
+
+	file = anon_inode_getfile("gpumem", &gpumem_gemfs_fops, bo, O_RDWR);
+	if (IS_ERR(file))
+		return file;
+
+	drm_dev_get(bo->base.dev);
+	drm_gem_object_get(&bo->base);
+	file->f_mapping = bo->inode->i_mapping;
+	/* Two mmaps at once may make two files; both are good. */
+	smp_store_mb(bo->file, file);
+	return file;
+}
+
+static int gpumem_gemfs_mmap(struct gpumem_object *bo,
+			     struct vm_area_struct *vma)
+{
+	struct file *file;
+
+	/* A private copy would not be the buffer's memory. */
+	if (is_cow_mapping(vma->vm_flags))
+		return -EINVAL;
+
+	file = gpumem_gemfs_get_file(bo);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+
+	vma_set_file(vma, file);
+	fput(file);
+	/* Offsets in our file start at 0, or the reverse map finds nothing. */
+	vma->vm_pgoff -= drm_vma_node_start(&bo->base.vma_node);
+	vma->vm_ops = &gpumem_gemfs_vm_ops;
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
+
+	/* The file holds the object for the mapping. */
+	drm_gem_object_put(&bo->base);
+	return 0;
+}
+
+const struct gpumem_backing gpumem_gemfs_backing = {
+	.name = "gemfs",
+	.id = GPUMEM_BACKING_GEMFS,
+	.load = gpumem_gemfs_load,
+	.unload = gpumem_gemfs_unload,
+	.init = gpumem_gemfs_init,
+	.fini = gpumem_gemfs_fini,
+	.populate = gpumem_gemfs_populate,
+	.set_pinned = gpumem_gemfs_set_pinned,
+	.lookup = gpumem_gemfs_lookup,
+	.mmap = gpumem_gemfs_mmap,
+	.vmap = gpumem_object_vmap_pages,
+	.vunmap = gpumem_object_vunmap_pages,
+};
