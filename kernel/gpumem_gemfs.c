@@ -46,6 +46,7 @@
 #include <linux/gfp.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/pagemap.h>
 #include <linux/pseudo_fs.h>
@@ -458,3 +459,6 @@ const struct gpumem_backing gpumem_gemfs_backing = {
 	.vmap = gpumem_object_vmap_pages,
 	.vunmap = gpumem_object_vunmap_pages,
 };
+
+/* Read by tools/vm. */
+MODULE_INFO(gpumem_backing, "gemfs");

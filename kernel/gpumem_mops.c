@@ -27,6 +27,7 @@
 #include <linux/highmem.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -308,3 +309,6 @@ const struct gpumem_backing gpumem_mops_backing = {
 	.vmap = gpumem_object_vmap_pages,
 	.vunmap = gpumem_object_vunmap_pages,
 };
+
+/* Read by tools/vm. */
+MODULE_INFO(gpumem_backing, "mops");

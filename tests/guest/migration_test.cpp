@@ -150,7 +150,7 @@ TEST(Migration, SurvivesFreeingBuffersWhoseKernelIsMovingThem) {
     });
     // Freed in the middle of compaction, again and again, until pages were
     // moved (and, where the driver hears of it, taken aside) in these rounds.
-    for (int i = 0; i < 12; ++i) {
+    for (int i = 0; i < 6; ++i) {
         Crumbs crumbs(device, 160);
         EXPECT_EQ(crumbs.first_wrong(), "");
     }

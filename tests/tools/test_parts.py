@@ -38,6 +38,11 @@ class ModuleParameters(unittest.TestCase):
         self.assertEqual(modules.dependencies(b"x\0depends=drm,drm_kms_helper\0name=y\0"), ["drm", "drm_kms_helper"])
         self.assertEqual(modules.dependencies(b"x\0depends=\0name=y\0"), [])
 
+    def test_backings_come_from_the_module_itself(self):
+        both = b"\x01gpumem_backing=mops\0license=GPL\0gpumem_backing=gemfs\0vermagic=x\0"
+        self.assertEqual(modules.backings(both), ["gemfs", "mops"])
+        self.assertEqual(modules.backings(b"license=GPL\0"), [])
+
 
 class InitrdArchive(unittest.TestCase):
     def test_is_an_archive_that_cpio_reads(self):

@@ -64,7 +64,8 @@ def run(series, pattern):
     for kernel in series:
         if kernel != series[0]:
             found += _report_all(_build(kernel))
-        found += programs.run_guest(kernel, pattern, report)
+        for backing in programs.backings(kernel):
+            found += programs.run_guest(kernel, backing, pattern, report)
     found += vm_contract.run(series[0], pattern, report)
     return found
 

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-from gpumem_vm import build
+from gpumem_vm import build, kernels, modules
 from gpumem_vm.errors import GUEST_DIED, KERNEL_REPORT, OWN_FAILURE, TIMED_OUT
 
 from . import results
@@ -80,7 +80,12 @@ def run_units(pattern):
     return found
 
 
-def run_guest(kernel, pattern, report):
+def backings(kernel):
+    """The backings that the module has for a kernel, once that was built."""
+    return modules.backings(modules.gpumem(kernels.get(kernel), REPOSITORY))
+
+
+def run_guest(kernel, backing, pattern, report):
     """Run the guest's tests in one boot; report() gets each one as it ends."""
     if not GUEST_PROGRAM.exists():
         return [Result("guest", GUEST_PROGRAM.name, FAILED, 0, "the program was not built")]
@@ -89,12 +94,12 @@ def run_guest(kernel, pattern, report):
         return [Result("guest", GUEST_PROGRAM.name, FAILED, 0, "the program cannot list its tests")]
     if not expected:
         return []
-    suite = f"guest {kernel}"
+    suite = f"guest {kernel} {backing}"
     RESULTS.mkdir(parents=True, exist_ok=True)
-    path = RESULTS / f"guest-{kernel}.json"
+    path = RESULTS / f"guest-{kernel}-{backing}.json"
     path.unlink(missing_ok=True)
-    command = [str(REPOSITORY / "tools/vm"), "--kernel", kernel, "--timeout", str(GUEST_SECONDS), "--",
-               str(GUEST_PROGRAM), f"--gtest_filter={pattern}", f"--gtest_output=json:{path}", "--gtest_color=no"]
+    command = [str(REPOSITORY / "tools/vm"), "--kernel", kernel, "--backing", backing,
+               "--timeout", str(GUEST_SECONDS), "--", str(GUEST_PROGRAM), f"--gtest_filter={pattern}", f"--gtest_output=json:{path}", "--gtest_color=no"]
     tail, running, ended = [], "its start", False
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
                           errors="replace") as process:

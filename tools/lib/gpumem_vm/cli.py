@@ -83,7 +83,7 @@ def parser():
         help="the guest's memory (default 1024)")
     add("--cpus", metavar="N", type=_number(1, 64, "a number of CPUs"), default=2,
         help="the guest's CPUs (default 2)")
-    add("--backing", choices=["mops"], help="what backs gpumem's buffers (default: the module's)")
+    add("--backing", choices=["gemfs", "mops"], help="what backs gpumem's buffers (default: the module's)")
     add("--vkms", choices=["stock", "none"], default="stock",
         help="the display: Debian's vkms source as it is (default), or none")
     add("--no-module", dest="module", action="store_false", help="do not build and load gpumem.ko")

@@ -91,6 +91,11 @@ def dependencies(module_bytes):
     return match.group(1).decode().split(",") if match and match.group(1) else []
 
 
+def backings(module_bytes):
+    """The words that a gpumem.ko takes for its parameter `backing`."""
+    return sorted(word.decode() for word in re.findall(rb"\bgpumem_backing=([a-z]+)\0", module_bytes))
+
+
 class LoadList:
     """Modules in the order in which insmod must get them."""
 

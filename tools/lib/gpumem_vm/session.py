@@ -70,8 +70,13 @@ class Session:
         everything.order = list(base.order)
         given = {}
         if options.module:
-            everything.add_file("gpumem", modules.gpumem(self.kernel, options.repository))
+            module = modules.gpumem(self.kernel, options.repository)
+            everything.add_file("gpumem", module)
             if options.backing:
+                there = modules.backings(module)
+                if options.backing not in there:
+                    raise VmError(f"gpumem.ko for {self.kernel.release} has no backing {options.backing}; "
+                                  f"there is: {', '.join(there)}")
                 given["gpumem"] = [f"backing={options.backing}"]
         if options.vkms == "stock":
             everything.add_file("vkms", modules.vkms(self.kernel).read_bytes())

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+// Who pays for the memory of a buffer: memory cgroups and /proc/meminfo.
+#include "support/system.hpp"
+
+#include <gpumem/gpumem.hpp>
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+
+using gpumem::Device;
+using support::PAGE;
+
+namespace {
+
+constexpr std::uint64_t SIZE = 16 << 20;
+
+// The number that follows @key in a file of "key number" lines.
+std::uint64_t value_of(const std::string &path, const std::string &key) {
+    std::istringstream lines(support::read_file(path));
+    std::string line;
+    while (std::getline(lines, line)) {
+        std::istringstream words(line);
+        std::string word;
+        std::uint64_t value = 0;
+        if (words >> word >> value && word == key)
+            return value;
+    }
+    throw std::runtime_error(path + " has no " + key);
+}
+
+class Accounting : public testing::Test {
+protected:
+    void SetUp() override {
+        if (device.stats().backing == GPUMEM_BACKING_KIND_MOPS)
+            GTEST_SKIP() << "pages outside the page cache are counted by the "
+                            "driver only";
+    }
+    const Device device = Device::open();
+};
+
+class MemoryCgroup : public Accounting {
+protected:
+    void SetUp() override {
+        Accounting::SetUp();
+        if (IsSkipped())
+            return;
+        ::mkdir(root.c_str(), 0700);
+        ASSERT_EQ(::mount("none", root.c_str(), "cgroup2", 0, nullptr), 0)
+            << std::strerror(errno);
+        support::write_file(root + "/cgroup.subtree_control", "+memory");
+        ASSERT_EQ(::mkdir(group.c_str(), 0700), 0) << std::strerror(errno);
+    }
+    void TearDown() override {
+        ::rmdir(group.c_str());
+        ::umount(root.c_str());
+        ::rmdir(root.c_str());
+    }
+
+    // Runs @body in a child that is a member of the group.
+    template <typename Body> int in_group(const Body &body) {
+        const int status = support::in_child([&] {
+            support::write_file(group + "/cgroup.procs",
+                                std::to_string(::getpid()));
+            return body();
+        });
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    }
+    std::uint64_t file_bytes() {
+        return value_of(group + "/memory.stat", "file");
+    }
+
+    const std::string root = "/tmp/gpumem-cgroup";
+    const std::string group = root + "/group";
+};
+
+TEST_F(MemoryCgroup, OfWhoTouchesABufferFirstIsCharged) {
+    {
+        const gpumem::Bo bo = device.create(SIZE);
+        const auto map = bo.map();
+        ASSERT_LT(file_bytes(), PAGE * 64);
+        ASSERT_EQ(in_group([&] {
+            for (std::size_t at = 0; at < SIZE; at += PAGE)
+                map.data()[at] = std::byte{1};
+            return 0;
+        }), 0);
+        EXPECT_GE(file_bytes(), SIZE);
+        EXPECT_LT(file_bytes(), SIZE + PAGE * 64);
+    }
+    EXPECT_LT(file_bytes(), PAGE * 64);
+}
+
+TEST_F(MemoryCgroup, OfWhoPinsABufferIsCharged) {
+    const gpumem::Bo bo = device.create(SIZE);
+    ASSERT_EQ(in_group([&] { return gpumem_bo_pin(bo.get()) ? 1 : 0; }), 0);
+    EXPECT_GE(file_bytes(), SIZE);
+}
+
+TEST_F(MemoryCgroup, AtItsLimitMakesAPinFailAndLeavesNothing) {
+    support::write_file(group + "/memory.max", std::to_string(SIZE / 2));
+    const gpumem::Bo bo = device.create(SIZE);
+    const auto map = bo.map();
+    map.data()[5 * PAGE] = std::byte{9};
+    ASSERT_EQ(bo.query().resident_pages, 1U);
+    EXPECT_EQ(in_group([&] {
+        return gpumem_bo_pin(bo.get()) == -ENOMEM ? 0 : 1;
+    }), 0);
+    EXPECT_EQ(bo.query().resident_pages, 1U);
+    EXPECT_EQ(bo.query().pins, 0U);
+    EXPECT_EQ(map.data()[5 * PAGE], std::byte{9});
+    EXPECT_LT(file_bytes(), PAGE * 64);
+}
+
+TEST_F(Accounting, ShowsABufferAsCachedAndUnevictable) {
+    const auto kib = [](const char *key) {
+        return value_of("/proc/meminfo", key);
+    };
+    // Per-CPU counters lag a little.
+    constexpr std::uint64_t slack = 1024;
+    const auto cached = kib("Cached:");
+    const auto unevictable = kib("Unevictable:");
+    const gpumem::Bo bo = device.create(SIZE);
+    const gpumem::Pin pin = bo.pin();
+    support::compact_memory(); // drains the per-CPU lists
+    EXPECT_GE(kib("Cached:") + slack, cached + SIZE / 1024);
+    EXPECT_GE(kib("Unevictable:") + slack, unevictable + SIZE / 1024);
+}
+
+} // namespace
