@@ -15,6 +15,7 @@
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_managed.h>
+#include <drm/drm_prime.h>
 #include <drm/drm_vma_manager.h>
 
 #include "gpumem_debugfs.h"
@@ -55,8 +56,7 @@ static const struct drm_gem_object_funcs gpumem_gem_funcs = {
 	.vmap = gpumem_object_vmap,
 	.vunmap = gpumem_object_vunmap,
 	.mmap = gpumem_object_mmap,
-	.status = gpumem_object_status,
-	.rss = gpumem_object_rss,
+	GPUMEM_GEM_OBJECT_STATUS(gpumem_object_status, gpumem_object_rss)
 };
 
 static struct drm_gem_object *gpumem_gem_create_object(struct drm_device *dev,
@@ -140,11 +140,6 @@ static void gpumem_postclose(struct drm_device *dev, struct drm_file *file)
 	gpumem_file_destroy(file->driver_priv);
 }
 
-static void gpumem_show_fdinfo(struct drm_printer *p, struct drm_file *file)
-{
-	drm_show_memory_stats(p, file);
-}
-
 static const struct file_operations gpumem_fops = {
 	.owner = THIS_MODULE,
 	DRM_GEM_FOPS,
@@ -155,7 +150,7 @@ static const struct drm_driver gpumem_driver = {
 	.driver_features = DRIVER_GEM | DRIVER_RENDER,
 	.open = gpumem_open,
 	.postclose = gpumem_postclose,
-	.show_fdinfo = gpumem_show_fdinfo,
+	GPUMEM_DRM_DRIVER_SHOW_FDINFO(drm_show_memory_stats)
 	.gem_create_object = gpumem_gem_create_object,
 	.gem_prime_import_sg_table = gpumem_gem_prime_import_sg_table,
 	.dumb_create = gpumem_dumb_create,
@@ -165,6 +160,7 @@ static const struct drm_driver gpumem_driver = {
 	.fops = &gpumem_fops,
 	.name = "gpumem",
 	.desc = "GPU buffers with movable pages",
+	GPUMEM_DRM_DRIVER_PRIME
 	GPUMEM_DRM_DRIVER_DATE
 	.major = 1,
 	.minor = 0,

@@ -426,7 +426,7 @@ static int gpumem_gemfs_mmap(struct gpumem_object *bo,
 	struct file *file;
 
 	/* A private copy would not be the buffer's memory. */
-	if (is_cow_mapping(vma->vm_flags))
+	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 
 	file = gpumem_gemfs_get_file(bo);

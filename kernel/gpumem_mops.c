@@ -215,7 +215,7 @@ static int gpumem_mops_mmap(struct gpumem_object *bo,
 			    struct vm_area_struct *vma)
 {
 	/* A private copy of a PFN mapping would miss every move. */
-	if (is_cow_mapping(vma->vm_flags))
+	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 
 	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);

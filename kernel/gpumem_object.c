@@ -40,8 +40,9 @@
  *
  *   mmap_lock
  *     dma_resv of the object (PRIME pins and maps into the kernel under it)
+ *       gpumem_object.vmap_lock
  *       gpumem_manager.lock
- *         gpumem_object.lock
+ *         gpumem_object.lock (under either)
  *           page lock           (making and freeing pages)
  *             page table locks  (fault)
  *             i_mmap_rwsem      (unmapping)
@@ -74,7 +75,9 @@ struct gpumem_manager gpumem_manager;
 
 static const struct gpumem_backing * const gpumem_backings[] = {
 	&gpumem_gemfs_backing,
+#ifdef GPUMEM_HAS_MOPS
 	&gpumem_mops_backing,
+#endif
 };
 
 /**
@@ -151,6 +154,7 @@ void gpumem_object_free(struct drm_gem_object *obj)
 
 	bo->backing->fini(bo);
 	drm_gem_object_release(obj);
+	mutex_destroy(&bo->vmap_lock);
 	mutex_destroy(&bo->lock);
 	kfree(bo);
 }
@@ -256,7 +260,7 @@ void gpumem_object_vunmap_pages(struct gpumem_object *bo, struct iosys_map *map)
 
 /**
  * gpumem_object_vmap - &drm_gem_object_funcs.vmap
- * @obj: GEM object, reservation held
+ * @obj: GEM object
  * @map: receives the kernel address
  *
  * Pins the object until gpumem_object_vunmap(). Calls nest and share one
@@ -267,43 +271,42 @@ void gpumem_object_vunmap_pages(struct gpumem_object *bo, struct iosys_map *map)
 int gpumem_object_vmap(struct drm_gem_object *obj, struct iosys_map *map)
 {
 	struct gpumem_object *bo = to_gpumem_object(obj);
-	int ret;
+	int ret = 0;
 
-	dma_resv_assert_held(obj->resv);
-
+	mutex_lock(&bo->vmap_lock);
 	if (!bo->vmap_users) {
 		ret = gpumem_object_pin(bo);
 		if (ret)
-			return ret;
+			goto out;
 		ret = bo->backing->vmap(bo, &bo->vmap);
 		if (ret) {
 			gpumem_object_unpin(bo);
-			return ret;
+			goto out;
 		}
 	}
 	bo->vmap_users++;
 	*map = bo->vmap;
-	return 0;
+out:
+	mutex_unlock(&bo->vmap_lock);
+	return ret;
 }
 
 /**
  * gpumem_object_vunmap - &drm_gem_object_funcs.vunmap
- * @obj: GEM object, reservation held
+ * @obj: GEM object
  * @map: the address
  */
 void gpumem_object_vunmap(struct drm_gem_object *obj, struct iosys_map *map)
 {
 	struct gpumem_object *bo = to_gpumem_object(obj);
 
-	dma_resv_assert_held(obj->resv);
-
-	if (drm_WARN_ON(obj->dev, !bo->vmap_users))
-		return;
-	if (!--bo->vmap_users) {
+	mutex_lock(&bo->vmap_lock);
+	if (!drm_WARN_ON(obj->dev, !bo->vmap_users) && !--bo->vmap_users) {
 		bo->backing->vunmap(bo, &bo->vmap);
 		iosys_map_clear(&bo->vmap);
 		gpumem_object_unpin(bo);
 	}
+	mutex_unlock(&bo->vmap_lock);
 }
 
 /**
@@ -366,6 +369,7 @@ gpumem_object_alloc(struct drm_device *dev, size_t size,
 	bo = to_gpumem_object(obj);
 	drm_gem_private_object_init(dev, obj, size);
 	mutex_init(&bo->lock);
+	mutex_init(&bo->vmap_lock);
 	bo->backing = backing;
 	bo->sgt = sgt;
 	bo->movable = mgr->movable && !sgt;
@@ -399,6 +403,7 @@ gpumem_object_alloc(struct drm_device *dev, size_t size,
 
 err_release:
 	drm_gem_object_release(obj);
+	mutex_destroy(&bo->vmap_lock);
 	mutex_destroy(&bo->lock);
 	kfree(bo);
 	return ERR_PTR(ret);

@@ -86,10 +86,13 @@ struct gpumem_backing {
 	 */
 	int (*mmap)(struct gpumem_object *bo, struct vm_area_struct *vma);
 
-	/** @vmap: map into the kernel; resident, pinned, reservation held. */
+	/**
+	 * @vmap: map into the kernel; resident and pinned.
+	 * &gpumem_object.vmap_lock is held.
+	 */
 	int (*vmap)(struct gpumem_object *bo, struct iosys_map *map);
 
-	/** @vunmap: undo @vmap. Reservation held. */
+	/** @vunmap: undo @vmap. &gpumem_object.vmap_lock is held. */
 	void (*vunmap)(struct gpumem_object *bo, struct iosys_map *map);
 };
 
@@ -131,10 +134,16 @@ struct gpumem_object {
 	/** @moved: page moves so far. Written under @lock. */
 	u64 moved;
 
-	/** @vmap_users: users of @vmap; protected by the reservation lock. */
+	/**
+	 * @vmap_lock: protects @vmap_users and @vmap; not every kernel holds
+	 * the reservation for vmap.
+	 */
+	struct mutex vmap_lock;
+
+	/** @vmap_users: users of @vmap. */
 	unsigned int vmap_users;
 
-	/** @vmap: kernel mapping while @vmap_users; reservation lock. */
+	/** @vmap: kernel mapping while @vmap_users. */
 	struct iosys_map vmap;
 
 	/** @pages: the slots (mops); protected by @lock. */

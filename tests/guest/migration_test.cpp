@@ -35,17 +35,16 @@ TEST(Migration, KeepsTheContentsOfEveryPage) {
 TEST(Migration, ChangesPhysicalPagesAndTheBufferCountsIt) {
     const Device device = Device::open();
     Crumbs crumbs(device);
-    std::vector<std::vector<std::uint64_t>> before;
-    for (auto &buffer : crumbs.kept())
-        before.push_back(page_frames(buffer.id));
+    auto before = support::all_page_frames();
     ASSERT_GE(move_pages(device, 1000), 1000U);
 
     std::size_t changed = 0;
-    for (std::size_t i = 0; i < before.size(); ++i) {
-        auto &buffer = crumbs.kept()[i];
-        const std::size_t here = differences(before[i], page_frames(buffer.id));
+    auto after = support::all_page_frames();
+    for (const auto &buffer : crumbs.kept()) {
+        const std::size_t here =
+            differences(before[buffer.id], after[buffer.id]);
         changed += here;
-        EXPECT_GE(buffer.bo.query().moved, here) << "buffer " << i;
+        EXPECT_GE(buffer.bo.query().moved, here) << "buffer " << buffer.number;
     }
     EXPECT_GE(changed, 1000U);
     EXPECT_EQ(crumbs.first_wrong(), "");

@@ -17,22 +17,25 @@ std::vector<std::uint64_t> object_ids() {
     return ids;
 }
 
-std::vector<std::uint64_t> page_frames(std::uint64_t object) {
+std::map<std::uint64_t, std::vector<std::uint64_t>> all_page_frames() {
     std::istringstream pages(read_file(GPUMEM_DEBUGFS + "pages"));
-    std::vector<std::uint64_t> frames;
+    std::map<std::uint64_t, std::vector<std::uint64_t>> objects;
     std::string line;
     std::getline(pages, line); // header
     std::uint64_t pfn = 0, count = 0, id = 0, index = 0;
     std::string state;
     while (pages >> pfn >> count >> id >> index >> state) {
-        if (id != object)
-            continue;
+        auto &frames = objects[id];
         if (frames.size() < index + count)
             frames.resize(index + count);
         for (std::uint64_t i = 0; i < count; ++i)
             frames[index + i] = pfn + i;
     }
-    return frames;
+    return objects;
+}
+
+std::vector<std::uint64_t> page_frames(std::uint64_t object) {
+    return all_page_frames()[object];
 }
 
 } // namespace support

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,11 @@ inline const std::string GPUMEM_DEBUGFS = "/sys/kernel/debug/gpumem/";
 // Ids of all objects, oldest first.
 std::vector<std::uint64_t> object_ids();
 
-// Page frame of each page of an object, 0 where it is not resident.
+// Page frame of each page of every object, by the object's id; 0 where a page
+// is not resident.
+std::map<std::uint64_t, std::vector<std::uint64_t>> all_page_frames();
+
+// The same for one object; empty if it has no page.
 std::vector<std::uint64_t> page_frames(std::uint64_t object);
 
 } // namespace support

@@ -13,7 +13,7 @@ from . import programs, python_tests, vm_contract
 from .results import FAILED, PASSED, SKIPPED, Result
 
 # What --all runs; a series joins when the module supports it.
-SUPPORTED = ("6.12",)
+SUPPORTED = ("6.12", "6.1", "latest")
 
 DESCRIPTION = """\
 Install what is needed, build everything, and run all tests: unit tests and

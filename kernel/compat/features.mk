@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-2.0
+# struct movable_operations is there for modules from 6.0 to 6.16.
+gpumem-has-mops := $(shell [ $(VERSION) -eq 6 ] && [ $(PATCHLEVEL) -le 16 ] && echo y)
+
+# Before 6.5 the keys of fdinfo are ours to print.
+gpumem-own-fdinfo := $(shell [ $(VERSION) -eq 6 ] && [ $(PATCHLEVEL) -lt 5 ] && echo y)

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Memory management: files, mappings, folios and VMAs. */
+#ifndef _GPUMEM_COMPAT_MM_H_
+#define _GPUMEM_COMPAT_MM_H_
+
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/version.h>
+
+/* From 6.12 on a mapping can say that its pages do not move. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+static inline void mapping_set_inaccessible(struct address_space *mapping)
+{
+}
+
+static inline void
+gpumem_mapping_clear_inaccessible(struct address_space *mapping)
+{
+}
+#else
+static inline void
+gpumem_mapping_clear_inaccessible(struct address_space *mapping)
+{
+	/* The kernel can set it only. It does not touch AS_UNEVICTABLE. */
+	clear_bit(AS_INACCESSIBLE, &mapping->flags);
+}
+#endif
+
+/* Before 6.3 flags of a VMA are changed directly, and folios are not ERR_PTR(). */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags |= flags;
+}
+
+static inline struct folio *
+gpumem_filemap_get_folio(struct address_space *mapping, pgoff_t index,
+			 int fgp_flags, gfp_t gfp)
+{
+	struct folio *folio = __filemap_get_folio(mapping, index, fgp_flags,
+						  gfp);
+
+	if (folio)
+		return folio;
+	return ERR_PTR(fgp_flags & FGP_CREAT ? -ENOMEM : -ENOENT);
+}
+#define __filemap_get_folio	gpumem_filemap_get_folio
+#endif
+
+/* Before 6.4 a copy that meets bad memory is a machine check. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+static inline int copy_mc_highpage(struct page *to, struct page *from)
+{
+	copy_highpage(to, from);
+	return 0;
+}
+#endif
+
+/* Files are freed by RCU itself before 6.7, not only reused. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+static inline struct file *get_file_active(struct file **where)
+{
+	struct file *file;
+
+	rcu_read_lock();
+	file = READ_ONCE(*where);
+	if (file && !get_file_rcu(file))
+		file = NULL;
+	rcu_read_unlock();
+	return file;
+}
+#endif
+
+#endif /* _GPUMEM_COMPAT_MM_H_ */
