@@ -40,6 +40,8 @@ std::string backing_name(std::uint32_t backing) {
     switch (backing) {
     case GPUMEM_BACKING_KIND_MOPS:
         return "mops";
+    case GPUMEM_BACKING_KIND_GEMFS:
+        return "gemfs";
     default:
         return "unknown (" + std::to_string(backing) + ")";
     }
