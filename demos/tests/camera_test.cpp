@@ -40,6 +40,25 @@ TEST(Camera, WalksForwardInSmallStepsThroughEveryDoorway) {
     EXPECT_EQ(before.room, 45);
 }
 
+TEST(Camera, TheLoopCloses) {
+    // 12 rooms of 7 m, 0.16 m a frame.
+    constexpr std::uint64_t kLoop = 525;
+    for (std::uint64_t frame = 0; frame < 100; frame++) {
+        const Camera first = camera_at(frame, kAspect);
+        const Camera again = camera_at(frame + kLoop, kAspect);
+        EXPECT_NEAR(walked(again) - walked(first),
+                    12 * static_cast<double>(kRoomLength), 0.001);
+        EXPECT_NEAR(again.eye.x, first.eye.x, 0.001) << frame;
+        EXPECT_NEAR(again.eye.y, first.eye.y, 0.001) << frame;
+        // The first three columns are the direction of sight.
+        for (int column = 0; column < 3; column++)
+            for (int row = 0; row < 4; row++)
+                EXPECT_NEAR(again.view_projection[column][row],
+                            first.view_projection[column][row], 0.001)
+                    << frame;
+    }
+}
+
 TEST(Camera, StaysInsideTheRoom) {
     for (std::uint64_t frame = 0; frame < 2000; frame++) {
         const Camera camera = camera_at(frame, kAspect);

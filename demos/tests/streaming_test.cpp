@@ -144,6 +144,21 @@ TEST(Streaming, NeverEvictsLowDetailThatCanBeSeen) {
     }
 }
 
+TEST(Streaming, EvictsTheFarthestOfWhatIsNotWanted) {
+    // One asset a room, which alone is wanted there; space for three.
+    std::vector<AssetInfo> all;
+    for (int room = 0; room < kTestRooms; room++)
+        all.push_back({room, Detail::Low, 4096});
+    StreamingConfig narrow = config(3 * 4096);
+    narrow.low_behind = narrow.low_ahead = 0;
+    narrow.high_behind = narrow.high_ahead = 0;
+    Streaming streaming(all, narrow);
+    for (const int room : {9, 7, 8})
+        EXPECT_EQ(streaming.step(room).load, std::vector<int>{room});
+    EXPECT_EQ(streaming.step(6).evict, std::vector<int>{9});
+    EXPECT_EQ(streaming.step(5).evict, std::vector<int>{8});
+}
+
 TEST(Streaming, LeastBudgetIsEnoughForLowDetailAndNoLessIs) {
     const std::vector<AssetInfo> all = assets();
     const std::uint64_t least = Streaming(all, config(kBudget)).least_budget();
