@@ -1,32 +1,33 @@
 // SPDX-License-Identifier: MIT
 #include "renderer.hpp"
 
-#include <array>
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
 #include <glm/gtc/matrix_transform.hpp>
 
-#include "gallery_frag.h"
-#include "gallery_vert.h"
-
 namespace gallery {
 
 namespace {
 
-constexpr VkFormat kFrameFormat =
-    VK_FORMAT_B8G8R8A8_UNORM; // XRGB8888 to a display
 constexpr VkFormat kTextureFormat = VK_FORMAT_R8G8B8A8_UNORM;
-constexpr VkFormat kDepthFormat = VK_FORMAT_D32_SFLOAT;
 constexpr VkImageUsageFlags kTextureUsage =
     VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT;
+
+std::uint32_t texture_count(const Scene &scene) {
+    return static_cast<std::uint32_t>(
+        std::ranges::count_if(scene.assets(), [](const Asset &asset) {
+            return std::holds_alternative<TextureAsset>(asset.content);
+        }));
+}
 
 } // namespace
 
 Renderer::Renderer(const Vulkan &vulkan, const gpumem::Device &device,
                    const Scene &scene, int width, int height, int frames)
     : vulkan_(vulkan), device_(device), scene_(scene), width_(width),
-      height_(height) {
+      height_(height), pipeline_(vulkan, width, height, texture_count(scene)) {
     vulkan.need_image_import(kFrameFormat, VK_IMAGE_TILING_LINEAR,
                              VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT, "frames");
     vulkan.need_image_import(kTextureFormat, VK_IMAGE_TILING_OPTIMAL,
@@ -47,7 +48,6 @@ Renderer::Renderer(const Vulkan &vulkan, const gpumem::Device &device,
     check(vkCreateFence(vulkan.device, &fence, nullptr, &fence_),
           "vkCreateFence");
     make_frames(frames);
-    make_pipeline();
 }
 
 Renderer::~Renderer() {
@@ -61,11 +61,6 @@ Renderer::~Renderer() {
         vkDestroyImage(device, frame.image, nullptr);
     }
     frames_.clear();
-    vkDestroyPipeline(device, pipeline_, nullptr);
-    vkDestroyPipelineLayout(device, layout_, nullptr);
-    vkDestroyDescriptorPool(device, set_pool_, nullptr);
-    vkDestroyDescriptorSetLayout(device, set_layout_, nullptr);
-    vkDestroySampler(device, sampler_, nullptr);
     vkDestroyImageView(device, depth_view_, nullptr);
     vkDestroyImage(device, depth_, nullptr);
     vkFreeMemory(device, depth_memory_, nullptr);
@@ -138,148 +133,6 @@ void Renderer::make_frames(int count) {
     check(vkBindImageMemory(vulkan_.device, depth_, depth_memory_, 0),
           "vkBindImageMemory");
     depth_view_ = make_view(depth_, kDepthFormat, VK_IMAGE_ASPECT_DEPTH_BIT);
-}
-
-VkShaderModule Renderer::shader(const std::uint32_t *code,
-                                std::size_t bytes) const {
-    VkShaderModuleCreateInfo info{VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO};
-    info.codeSize = bytes;
-    info.pCode = code;
-    VkShaderModule module = VK_NULL_HANDLE;
-    check(vkCreateShaderModule(vulkan_.device, &info, nullptr, &module),
-          "vkCreateShaderModule");
-    return module;
-}
-
-void Renderer::make_pipeline() {
-    VkDevice device = vulkan_.device;
-    VkSamplerCreateInfo sampler{VK_STRUCTURE_TYPE_SAMPLER_CREATE_INFO};
-    sampler.magFilter = sampler.minFilter = VK_FILTER_LINEAR;
-    sampler.mipmapMode = VK_SAMPLER_MIPMAP_MODE_NEAREST;
-    sampler.maxLod = VK_LOD_CLAMP_NONE;
-    check(vkCreateSampler(device, &sampler, nullptr, &sampler_),
-          "vkCreateSampler");
-
-    const VkDescriptorSetLayoutBinding binding{
-        0, VK_DESCRIPTOR_TYPE_COMBINED_IMAGE_SAMPLER, 1,
-        VK_SHADER_STAGE_FRAGMENT_BIT, &sampler_};
-    VkDescriptorSetLayoutCreateInfo set_info{
-        VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO};
-    set_info.bindingCount = 1;
-    set_info.pBindings = &binding;
-    check(vkCreateDescriptorSetLayout(device, &set_info, nullptr, &set_layout_),
-          "vkCreateDescriptorSetLayout");
-    std::vector<int> textures;
-    for (std::size_t i = 0; i < scene_.assets().size(); i++)
-        if (std::holds_alternative<TextureAsset>(scene_.assets()[i].content))
-            textures.push_back(static_cast<int>(i));
-    const auto count = static_cast<std::uint32_t>(textures.size());
-    const VkDescriptorPoolSize size{VK_DESCRIPTOR_TYPE_COMBINED_IMAGE_SAMPLER,
-                                    count};
-    VkDescriptorPoolCreateInfo pool{
-        VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO};
-    pool.maxSets = count;
-    pool.poolSizeCount = 1;
-    pool.pPoolSizes = &size;
-    check(vkCreateDescriptorPool(device, &pool, nullptr, &set_pool_),
-          "vkCreateDescriptorPool");
-    VkDescriptorSetAllocateInfo set{
-        VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO};
-    set.descriptorPool = set_pool_;
-    set.descriptorSetCount = 1;
-    set.pSetLayouts = &set_layout_;
-    for (int asset : textures)
-        check(vkAllocateDescriptorSets(device, &set, &sets_[asset]),
-              "vkAllocateDescriptorSets");
-
-    const VkPushConstantRange push{VK_SHADER_STAGE_VERTEX_BIT, 0, sizeof(Push)};
-    VkPipelineLayoutCreateInfo layout{
-        VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO};
-    layout.setLayoutCount = 1;
-    layout.pSetLayouts = &set_layout_;
-    layout.pushConstantRangeCount = 1;
-    layout.pPushConstantRanges = &push;
-    check(vkCreatePipelineLayout(device, &layout, nullptr, &layout_),
-          "vkCreatePipelineLayout");
-
-    std::array<VkPipelineShaderStageCreateInfo, 2> stages{};
-    for (auto &stage : stages) {
-        stage.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO;
-        stage.pName = "main";
-    }
-    stages[0].stage = VK_SHADER_STAGE_VERTEX_BIT;
-    stages[0].module = shader(gallery_vert, sizeof(gallery_vert));
-    stages[1].stage = VK_SHADER_STAGE_FRAGMENT_BIT;
-    stages[1].module = shader(gallery_frag, sizeof(gallery_frag));
-
-    const VkVertexInputBindingDescription vertex{0, sizeof(Vertex),
-                                                 VK_VERTEX_INPUT_RATE_VERTEX};
-    const std::array<VkVertexInputAttributeDescription, 4> attributes{
-        {{0, 0, VK_FORMAT_R32G32B32_SFLOAT, offsetof(Vertex, position)},
-         {1, 0, VK_FORMAT_R32G32_SFLOAT, offsetof(Vertex, uv)},
-         {2, 0, VK_FORMAT_R8G8B8A8_SNORM, offsetof(Vertex, normal)},
-         {3, 0, VK_FORMAT_R8G8B8A8_UNORM, offsetof(Vertex, colour)}}};
-    VkPipelineVertexInputStateCreateInfo input{
-        VK_STRUCTURE_TYPE_PIPELINE_VERTEX_INPUT_STATE_CREATE_INFO};
-    input.vertexBindingDescriptionCount = 1;
-    input.pVertexBindingDescriptions = &vertex;
-    input.vertexAttributeDescriptionCount =
-        static_cast<std::uint32_t>(attributes.size());
-    input.pVertexAttributeDescriptions = attributes.data();
-    VkPipelineInputAssemblyStateCreateInfo assembly{
-        VK_STRUCTURE_TYPE_PIPELINE_INPUT_ASSEMBLY_STATE_CREATE_INFO};
-    assembly.topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST;
-    const VkViewport viewport{
-        0, 0, static_cast<float>(width_), static_cast<float>(height_), 0, 1};
-    const VkRect2D all{{0, 0},
-                       {static_cast<std::uint32_t>(width_),
-                        static_cast<std::uint32_t>(height_)}};
-    VkPipelineViewportStateCreateInfo port{
-        VK_STRUCTURE_TYPE_PIPELINE_VIEWPORT_STATE_CREATE_INFO};
-    port.viewportCount = port.scissorCount = 1;
-    port.pViewports = &viewport;
-    port.pScissors = &all;
-    VkPipelineRasterizationStateCreateInfo raster{
-        VK_STRUCTURE_TYPE_PIPELINE_RASTERIZATION_STATE_CREATE_INFO};
-    raster.cullMode =
-        VK_CULL_MODE_NONE; // not every model of the collection is wound one way
-    raster.lineWidth = 1;
-    VkPipelineMultisampleStateCreateInfo samples{
-        VK_STRUCTURE_TYPE_PIPELINE_MULTISAMPLE_STATE_CREATE_INFO};
-    samples.rasterizationSamples = VK_SAMPLE_COUNT_1_BIT;
-    VkPipelineDepthStencilStateCreateInfo depth{
-        VK_STRUCTURE_TYPE_PIPELINE_DEPTH_STENCIL_STATE_CREATE_INFO};
-    depth.depthTestEnable = depth.depthWriteEnable = VK_TRUE;
-    depth.depthCompareOp = VK_COMPARE_OP_LESS;
-    VkPipelineColorBlendAttachmentState opaque{};
-    opaque.colorWriteMask = 0xf;
-    VkPipelineColorBlendStateCreateInfo blend{
-        VK_STRUCTURE_TYPE_PIPELINE_COLOR_BLEND_STATE_CREATE_INFO};
-    blend.attachmentCount = 1;
-    blend.pAttachments = &opaque;
-    VkPipelineRenderingCreateInfo target{
-        VK_STRUCTURE_TYPE_PIPELINE_RENDERING_CREATE_INFO};
-    target.colorAttachmentCount = 1;
-    target.pColorAttachmentFormats = &kFrameFormat;
-    target.depthAttachmentFormat = kDepthFormat;
-    VkGraphicsPipelineCreateInfo info{
-        VK_STRUCTURE_TYPE_GRAPHICS_PIPELINE_CREATE_INFO};
-    info.pNext = &target;
-    info.stageCount = static_cast<std::uint32_t>(stages.size());
-    info.pStages = stages.data();
-    info.pVertexInputState = &input;
-    info.pInputAssemblyState = &assembly;
-    info.pViewportState = &port;
-    info.pRasterizationState = &raster;
-    info.pMultisampleState = &samples;
-    info.pDepthStencilState = &depth;
-    info.pColorBlendState = &blend;
-    info.layout = layout_;
-    const VkResult made = vkCreateGraphicsPipelines(device, VK_NULL_HANDLE, 1,
-                                                    &info, nullptr, &pipeline_);
-    for (auto &stage : stages)
-        vkDestroyShaderModule(device, stage.module, nullptr);
-    check(made, "vkCreateGraphicsPipelines");
 }
 
 std::vector<AssetInfo> Renderer::asset_infos() const {
@@ -453,7 +306,10 @@ void Renderer::load_texture(int asset, Resident &resident,
         VK_NULL_HANDLE, resident.view,
         VK_IMAGE_LAYOUT_SHADER_READ_ONLY_OPTIMAL};
     VkWriteDescriptorSet write{VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET};
-    write.dstSet = sets_.at(asset);
+    VkDescriptorSet &set = sets_[asset];
+    if (!set)
+        set = pipeline_.make_set();
+    write.dstSet = set;
     write.descriptorCount = 1;
     write.descriptorType = VK_DESCRIPTOR_TYPE_COMBINED_IMAGE_SAMPLER;
     write.pImageInfo = &picture;
@@ -477,10 +333,11 @@ void Renderer::draw_mesh(const MeshPair &mesh, std::uint32_t first,
                            &start);
     vkCmdBindIndexBuffer(commands_, resident_.at(mesh.indices).buffer, 0,
                          VK_INDEX_TYPE_UINT32);
-    vkCmdBindDescriptorSets(commands_, VK_PIPELINE_BIND_POINT_GRAPHICS, layout_,
-                            0, 1, &sets_.at(picture), 0, nullptr);
-    vkCmdPushConstants(commands_, layout_, VK_SHADER_STAGE_VERTEX_BIT, 0,
-                       sizeof(push), &push);
+    vkCmdBindDescriptorSets(commands_, VK_PIPELINE_BIND_POINT_GRAPHICS,
+                            pipeline_.layout(), 0, 1, &sets_.at(picture), 0,
+                            nullptr);
+    vkCmdPushConstants(commands_, pipeline_.layout(),
+                       VK_SHADER_STAGE_VERTEX_BIT, 0, sizeof(push), &push);
     vkCmdDrawIndexed(commands_, count, 1, first, 0, 0);
 }
 
@@ -566,7 +423,8 @@ void Renderer::draw(const StreamingPlan &plan, const Camera &camera,
     pass.pColorAttachments = &colour;
     pass.pDepthAttachment = &depth;
     vkCmdBeginRendering(commands_, &pass);
-    vkCmdBindPipeline(commands_, VK_PIPELINE_BIND_POINT_GRAPHICS, pipeline_);
+    vkCmdBindPipeline(commands_, VK_PIPELINE_BIND_POINT_GRAPHICS,
+                      pipeline_.get());
     // Near rooms first: what they hide is not shaded.
     for (std::int64_t ahead = 0; ahead <= 5; ahead++)
         draw_room(camera.room + ahead, camera);

@@ -11,6 +11,7 @@
 #include "bo_memory.hpp"
 #include "camera.hpp"
 #include "frame_view.hpp"
+#include "pipeline.hpp"
 #include "scene.hpp"
 #include "streaming.hpp"
 
@@ -56,14 +57,8 @@ private:
         VkBuffer buffer = VK_NULL_HANDLE;
         VkDeviceMemory memory = VK_NULL_HANDLE;
     };
-    struct Push {
-        glm::mat4 to_clip;
-        glm::vec4 turn_shine;
-    };
 
     void make_frames(int count);
-    void make_pipeline();
-    VkShaderModule shader(const std::uint32_t *code, std::size_t bytes) const;
     void evict(int asset);
     void load(int asset);
     void load_buffer(Resident &resident, const void *data, std::size_t bytes,
@@ -88,18 +83,14 @@ private:
     const gpumem::Device &device_;
     const Scene &scene_;
     const int width_, height_;
+    const Pipeline pipeline_;
     std::vector<Frame> frames_;
     std::map<int, Resident> resident_;
-    std::map<int, VkDescriptorSet> sets_; // one for each texture asset
+    std::map<int, VkDescriptorSet> sets_; // of textures once loaded
     std::vector<Staging> staging_;        // until the frame is drawn
     VkImage depth_ = VK_NULL_HANDLE;
     VkDeviceMemory depth_memory_ = VK_NULL_HANDLE;
     VkImageView depth_view_ = VK_NULL_HANDLE;
-    VkSampler sampler_ = VK_NULL_HANDLE;
-    VkDescriptorSetLayout set_layout_ = VK_NULL_HANDLE;
-    VkDescriptorPool set_pool_ = VK_NULL_HANDLE;
-    VkPipelineLayout layout_ = VK_NULL_HANDLE;
-    VkPipeline pipeline_ = VK_NULL_HANDLE;
     VkCommandPool command_pool_ = VK_NULL_HANDLE;
     VkCommandBuffer commands_ = VK_NULL_HANDLE;
     VkFence fence_ = VK_NULL_HANDLE;
