@@ -290,7 +290,9 @@ static struct folio *gpumem_gemfs_get(struct gpumem_object *bo, pgoff_t index)
 		}
 
 		/* Missing, or a populate is under way that may yet fail. */
-		mutex_lock(&bo->lock);
+		ret = mutex_lock_killable(&bo->lock);
+		if (ret)
+			return ERR_PTR(ret);
 		ret = gpumem_gemfs_populate(bo, index, 1);
 		mutex_unlock(&bo->lock);
 		if (ret)
@@ -343,9 +345,12 @@ static vm_fault_t gpumem_gemfs_fault(struct vm_fault *vmf)
 
 	folio = gpumem_gemfs_get(bo, vmf->pgoff);
 	if (IS_ERR(folio)) {
-		/* A killed task dies on its way out; anything else is SIGBUS. */
+		/*
+		 * SIGBUS for a killed task as well: one that faults inside a
+		 * system call has no other way out of it.
+		 */
 		err = PTR_ERR(folio);
-		ret = err == -EINTR ? VM_FAULT_NOPAGE : VM_FAULT_SIGBUS;
+		ret = VM_FAULT_SIGBUS;
 		goto out;
 	}
 	vmf->page = folio_file_page(folio, vmf->pgoff);

@@ -185,21 +185,26 @@ static vm_fault_t gpumem_mops_fault(struct vm_fault *vmf)
 	    drm_dev_is_unplugged(bo->base.dev))
 		return VM_FAULT_SIGBUS;
 
-	mutex_lock(&bo->lock);
-	err = bo->pages[index] ? 0 : gpumem_mops_populate(bo, index, 1);
-	if (err) {
-		/* A killed task dies on its way out; anything else is SIGBUS. */
-		ret = err == -EINTR ? VM_FAULT_NOPAGE : VM_FAULT_SIGBUS;
+	/*
+	 * An error is SIGBUS for a killed task as well: one that faults inside
+	 * a system call has no other way out of it.
+	 */
+	ret = VM_FAULT_SIGBUS;
+	err = mutex_lock_killable(&bo->lock);
+	if (err)
 		goto out;
-	}
+	err = bo->pages[index] ? 0 : gpumem_mops_populate(bo, index, 1);
+	if (err)
+		goto out_unlock;
 
 	ret = vmf_insert_pfn(vma, addr, page_to_pfn(bo->pages[index]));
 	if (ret != VM_FAULT_NOPAGE)
-		goto out;
+		goto out_unlock;
 
 	gpumem_mops_fault_around(bo, vma, addr, index);
-out:
+out_unlock:
 	mutex_unlock(&bo->lock);
+out:
 	atomic64_inc(&gpumem_manager.counters.faults);
 	trace_gpumem_fault(bo->id, index, err);
 	return ret;

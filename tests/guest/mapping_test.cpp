@@ -8,9 +8,14 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <csignal>
 #include <cstring>
+#include <fcntl.h>
+#include <thread>
 
 using gpumem::Bo;
 using gpumem::Device;
@@ -152,6 +157,35 @@ TEST(Mapping, CannotGrow) {
     EXPECT_EQ(::mremap(map.data(), 4 * PAGE, 8 * PAGE, MREMAP_MAYMOVE),
               MAP_FAILED);
     EXPECT_EQ(errno, EFAULT);
+}
+
+// A touch from inside a system call cannot take the signal first, so the fault
+// has to end with an error.
+TEST(Mapping, LetsATaskDieThatIsKilledWhileASystemCallFillsABuffer) {
+    const Device device = Device::open();
+    for (unsigned attempt = 0; attempt < 8; attempt++) {
+        const Bo bo = device.create(128 << 20);
+        const auto map = bo.map();
+        const pid_t child = ::fork();
+        if (child == 0) {
+            const int zero = ::open("/dev/zero", O_RDONLY | O_CLOEXEC);
+            for (;;)
+                if (::read(zero, map.data(), map.size()) < 0)
+                    ::_exit(1);
+        }
+        ASSERT_GT(child, 0);
+        while (bo.query().resident_pages < 100 * (attempt + 1))
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        ::kill(child, SIGKILL);
+        int status = 0;
+        pid_t gone = 0;
+        for (int tenths = 0; tenths < 300 && gone == 0; tenths++) {
+            gone = ::waitpid(child, &status, WNOHANG);
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        }
+        ASSERT_EQ(gone, child) << "still alive 30 s after SIGKILL";
+        EXPECT_TRUE(WIFSIGNALED(status));
+    }
 }
 
 } // namespace
