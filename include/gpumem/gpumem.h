@@ -82,7 +82,10 @@ GPUMEM_API int gpumem_device_open(const char *path, struct gpumem_device **out);
 
 /**
  * Use an open DRM file descriptor. The library keeps a duplicate; the caller
- * keeps @fd. Errors as gpumem_device_open(), -EBADF.
+ * keeps @fd. GEM handles belong to the open file and the library counts their
+ * users for each device: as long as the device exists, nothing else may close
+ * handles on @fd or a duplicate of it, a second gpumem_device included.
+ * Errors as gpumem_device_open(), -EBADF.
  */
 GPUMEM_API int gpumem_device_from_fd(int fd, struct gpumem_device **out);
 
