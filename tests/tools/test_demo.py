@@ -3,6 +3,8 @@
 
 import contextlib
 import io
+import pathlib
+import tempfile
 import unittest
 
 from gpumem_demo import main, passes, progress, summary
@@ -36,6 +38,25 @@ class DemoCommandLine(unittest.TestCase):
     def test_defaults_are_300_frames_at_640x480(self):
         parsed = main.parser().parse_args([])
         self.assertEqual((parsed.frames, parsed.size, parsed.out.name), (300, "640x480", "demo"))
+
+
+class DemoOut(unittest.TestCase):
+    def refuse(self, out):
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            self.assertEqual(main.main(["--out", str(out)]), 1)
+        self.assertEqual(said.getvalue().count("\n"), 1)
+
+    def test_a_directory_that_no_pass_wrote_is_left_alone(self):
+        with tempfile.TemporaryDirectory() as directory:
+            mine = pathlib.Path(directory) / "reference/mine"
+            mine.parent.mkdir()
+            mine.write_text("dear", encoding="ascii")
+            self.refuse(directory)
+            self.assertEqual(mine.read_text(encoding="ascii"), "dear")
+
+    def test_the_directory_that_guests_work_in_is_refused(self):
+        self.refuse(passes.directory(passes.MOVABLE).parent)
 
 
 class DemoPass(unittest.TestCase):

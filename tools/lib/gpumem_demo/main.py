@@ -76,6 +76,17 @@ def parser():
     return result
 
 
+def _check_out(out):
+    """The passes' directories in it are replaced: refuse those that are not ours."""
+    work = build.REPOSITORY / "out/vm"
+    if out == work or work in out.parents:
+        raise VmError(f"--out {out}: the guests work below {work}, say another directory")
+    for which in passes.ALL:
+        old = out / which.name
+        if old.exists() and not (old / passes.LOG).is_file():
+            raise VmError(f"--out {out}: {old} is there and is not of an earlier run")
+
+
 def _collect(out, found, release, size):
     """Copy what the passes wrote, and write what they say together."""
     for which in passes.ALL:
@@ -94,6 +105,7 @@ def _collect(out, found, release, size):
 
 def run(parsed):
     out = parsed.out.resolve()
+    _check_out(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

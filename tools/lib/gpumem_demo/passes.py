@@ -28,6 +28,9 @@ MOVABLE = Pass("movable", storm=True, movable=True)
 UNMOVABLE = Pass("unmovable", storm=True, movable=False)
 ALL = (REFERENCE, MOVABLE, UNMOVABLE)
 
+# What a pass says; every pass has one.
+LOG = "log.txt"
+
 # Pictures for the film: more would only make the file larger.
 FILM_FRAMES = 24
 
@@ -52,7 +55,7 @@ def run(which, frames, size, kernel, bar):
     """Run a pass; its results, as the programs in the guest wrote them."""
     shutil.rmtree(directory(which), ignore_errors=True)
     directory(which).mkdir(parents=True)
-    log = directory(which) / "log.txt"
+    log = directory(which) / LOG
     bar.note("the guest boots" + (", memory goes to crumbs" if which.storm else ""))
     with log.open("wb") as stderr, subprocess.Popen(command(which, frames, size, kernel), stdin=subprocess.DEVNULL,
                                                     stdout=subprocess.PIPE, stderr=stderr, text=True,
