@@ -47,6 +47,8 @@
  *             page table locks  (fault)
  *             i_mmap_rwsem      (unmapping)
  *
+ *   gpumem_file.lock            (a leaf: nothing is locked under it)
+ *
  * Callbacks of the kernel run inside memory compaction, which can run inside
  * any allocation, also one that is made under any of these locks, except under
  * the page lock: nothing allocates there. They come in with the page lock held

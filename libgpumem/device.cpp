@@ -88,6 +88,17 @@ int gpumem_device_open(const char *path, gpumem_device **out) {
     });
 }
 
+const char *gpumem_backing_name(std::uint32_t backing) {
+    switch (backing) {
+    case GPUMEM_BACKING_KIND_MOPS:
+        return "mops";
+    case GPUMEM_BACKING_KIND_GEMFS:
+        return "gemfs";
+    default:
+        return "unknown";
+    }
+}
+
 int gpumem_device_from_fd(int fd, gpumem_device **out) {
     if (!out)
         return -EINVAL;

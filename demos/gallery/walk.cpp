@@ -36,17 +36,6 @@ std::pair<int, int> parse_size(const std::string &text) {
     return {width, height};
 }
 
-std::string backing_name(std::uint32_t backing) {
-    switch (backing) {
-    case GPUMEM_BACKING_KIND_MOPS:
-        return "mops";
-    case GPUMEM_BACKING_KIND_GEMFS:
-        return "gemfs";
-    default:
-        return "unknown (" + std::to_string(backing) + ")";
-    }
-}
-
 double percentile(std::vector<double> values, double part) {
     std::sort(values.begin(), values.end());
     return values[static_cast<std::size_t>(
@@ -132,7 +121,7 @@ public:
             {"size", options_.size},
             {"device", vulkan_.name},
             {"import", options_.import},
-            {"backing", backing_name(stats.backing)},
+            {"backing", gpumem_backing_name(stats.backing)},
             {"displayed", display_ != nullptr},
             {"crc", crcs_},
             {"frame_ms",

@@ -39,6 +39,12 @@ enum gpumem_backing {
     GPUMEM_BACKING_KIND_GEMFS = 2, /**< page cache of an own file system */
 };
 
+/**
+ * The backing's name, as the module parameter has it; "unknown" for one that is
+ * newer than this library. Static, never NULL. Thread-safe.
+ */
+GPUMEM_API const char *gpumem_backing_name(uint32_t backing);
+
 /** State and counters of a device, as the driver reports them. */
 struct gpumem_device_stats {
     uint32_t size;          /**< in: sizeof(struct gpumem_device_stats) */

@@ -94,6 +94,9 @@ class DemoSummary(unittest.TestCase):
         self.assertIn("1 of 3 frames", summary.verdict(together(unmovable=result(crc=bad, moved=0))))
 
     def test_a_comparison_that_proves_nothing_is_a_failure(self):
+        self.assertIn("look the same", summary.verdict(
+            together(**{name: result(crc=["0x1"] * 3, moved=20000 if name == "movable" else 0)
+                        for name in ("reference", "movable", "unmovable")})))
         self.assertIn("no page moved", summary.verdict(together(movable=result(moved=0))))
         self.assertIn("movable=0", summary.verdict(together(unmovable=result(moved=3))))
 

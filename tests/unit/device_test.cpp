@@ -37,6 +37,13 @@ TEST_F(DeviceOpen, DuplicatesADescriptor) {
     EXPECT_EQ(gpumem_device_from_fd(fd, &dev), -EBADF);
 }
 
+TEST(Backing, HasTheNameThatTheModuleParameterHas) {
+    EXPECT_STREQ(gpumem_backing_name(GPUMEM_BACKING_MOPS), "mops");
+    EXPECT_STREQ(gpumem_backing_name(GPUMEM_BACKING_GEMFS), "gemfs");
+    EXPECT_STREQ(gpumem_backing_name(0), "unknown");
+    EXPECT_STREQ(gpumem_backing_name(99), "unknown");
+}
+
 TEST_F(DeviceOpen, LivesUntilItsLastBufferIsDestroyed) {
     gpumem_device *dev = nullptr;
     gpumem_bo *bo = nullptr;

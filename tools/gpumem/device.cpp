@@ -39,15 +39,4 @@ gpumem_device_stats device_stats(gpumem_device *dev) {
     return stats;
 }
 
-const char *backing_name(std::uint32_t backing) {
-    switch (backing) {
-    case GPUMEM_BACKING_KIND_MOPS:
-        return "mops";
-    case GPUMEM_BACKING_KIND_GEMFS:
-        return "gemfs";
-    default:
-        return "unknown";
-    }
-}
-
 } // namespace tool

@@ -27,6 +27,4 @@ device_ptr open_device_if_there();
 
 gpumem_device_stats device_stats(gpumem_device *dev);
 
-const char *backing_name(std::uint32_t backing);
-
 } // namespace tool

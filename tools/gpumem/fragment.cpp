@@ -108,7 +108,7 @@ void hold(const fragment_options &opt) {
 }
 
 void check_options(const fragment_options &opt) {
-    if (opt.free_percent < 2 || opt.free_percent > 95)
+    if (!(opt.free_percent >= 2 && opt.free_percent <= 95)) // NaN too
         throw failure("--free-percent wants a number from 2 to 95",
                       exit_status::usage);
     if (!opt.hold_file.empty() && !opt.hold)

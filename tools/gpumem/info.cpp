@@ -20,7 +20,7 @@ struct info_options {
 
 nlohmann::ordered_json to_json(const gpumem_device_stats &s) {
     return {
-        {"backing", backing_name(s.backing)},
+        {"backing", gpumem_backing_name(s.backing)},
         {"movable", s.movable != 0},
         {"objects", s.objects},
         {"bytes", s.bytes},

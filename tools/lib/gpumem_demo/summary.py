@@ -18,6 +18,7 @@ def summarize(kernel, size, found):
         "vulkan_device": movable["device"],
         "size": size,
         "frames": movable["frames"],
+        "frames_distinct": len(set(reference["crc"])),
         "frames_wrong": len(wrong_frames(reference["crc"], movable["crc"])),
         "frames_wrong_unmovable": len(wrong_frames(reference["crc"], unmovable["crc"])),
         "buffers": movable["buffers"],
@@ -58,6 +59,8 @@ def verdict(summary):
     if summary["frames_wrong"] or summary["frames_wrong_unmovable"]:
         wrong = summary["frames_wrong"] or summary["frames_wrong_unmovable"]
         return f"{wrong} of {summary['frames']} frames differ from the reference pass"
+    if summary["frames_distinct"] < 2:
+        return "all frames look the same, so the display showed nothing"
     if not summary["pages_moved"]:
         return "no page moved, so the frames prove nothing"
     if summary["pages_moved_unmovable"]:
