@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The pins that one open file holds.
+ * The pins that one open file holds, and who answers for them.
  *
  * A file has one entry for each object that it has a handle of. The entry is
  * made when the handle is, so pinning allocates nothing for it, and it goes
  * with the last handle, also when the task is killed: GEM closes all handles of
  * a file that goes away.
  *
+ * Memory that a file keeps in place counts against RLIMIT_MEMLOCK, in the same
+ * account of the user as registered buffers of io_uring: each object once,
+ * however often the file pins it. The user is the one who opened the file. Whoever
+ * has CAP_IPC_LOCK when an object's first pin is made is not charged for it.
+ *
  * gpumem_file.lock is a leaf: nothing is locked or allocated under it.
  */
+#include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
 #include <linux/slab.h>
@@ -22,6 +29,9 @@ struct gpumem_file {
 
 	/** @objects: entries sorted by object address. */
 	struct rb_root objects;
+
+	/** @cred: of who opened the file; constant. */
+	const struct cred *cred;
 };
 
 struct gpumem_file_object {
@@ -35,6 +45,12 @@ struct gpumem_file_object {
 
 	/** @pins: of &gpumem_object.pins, those made through this file. */
 	unsigned int pins;
+
+	/** @charged: pages charged to the user for @pins. */
+	unsigned long charged;
+
+	/** @counted: for gpumem_file_pages_to_charge(). */
+	bool counted;
 };
 
 /**
@@ -50,6 +66,7 @@ struct gpumem_file *gpumem_file_create(void)
 		return NULL;
 	mutex_init(&file->lock);
 	file->objects = RB_ROOT;
+	file->cred = get_current_cred();
 	return file;
 }
 
@@ -60,6 +77,7 @@ struct gpumem_file *gpumem_file_create(void)
 void gpumem_file_destroy(struct gpumem_file *file)
 {
 	WARN_ON(!RB_EMPTY_ROOT(&file->objects));
+	put_cred(file->cred);
 	mutex_destroy(&file->lock);
 	kfree(file);
 }
@@ -100,6 +118,35 @@ static void gpumem_file_insert(struct gpumem_file *file,
 	}
 	rb_link_node(&new->node, parent, link);
 	rb_insert_color(&new->node, &file->objects);
+}
+
+/* Charge pages to the user within the limit of the current task. */
+static int gpumem_file_charge(struct gpumem_file *file, unsigned long pages)
+{
+	atomic_long_t *locked = &file->cred->user->locked_vm;
+	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	long now = atomic_long_read(locked);
+
+	if (!pages)
+		return 0;
+	do {
+		if (pages > limit || now > limit - pages)
+			return -ENOMEM;
+	} while (!atomic_long_try_cmpxchg(locked, &now, now + pages));
+	return 0;
+}
+
+static void gpumem_file_uncharge(struct gpumem_file *file, unsigned long pages)
+{
+	atomic_long_sub(pages, &file->cred->user->locked_vm);
+}
+
+/* What a pin of an object costs its user; an imported one is not our memory. */
+static unsigned long gpumem_object_charge(struct drm_gem_object *obj)
+{
+	struct gpumem_object *bo = to_gpumem_object(obj);
+
+	return bo->sgt ? 0 : gpumem_object_pages(bo);
 }
 
 /**
@@ -157,30 +204,50 @@ void gpumem_file_close_object(struct gpumem_file *file,
 	/* At once: the number is the user's choice. */
 	if (entry->pins)
 		gpumem_object_unpin_many(to_gpumem_object(obj), entry->pins);
+	gpumem_file_uncharge(file, entry->charged);
 	kfree(entry);
 }
 
-/**
- * gpumem_file_pin - pin objects for this file, all or none
- * @file: the file
- * @objs: objects, with references; one may occur more than once
- * @count: number of objects
- *
- * Returns: 0, -ENOENT if a handle was closed meanwhile, or an error of
- * gpumem_object_pin().
- */
-int gpumem_file_pin(struct gpumem_file *file, struct drm_gem_object **objs,
-		    u32 count)
+/* Pages of the objects that this file has not pinned yet, each counted once. */
+static int gpumem_file_pages_to_charge(struct gpumem_file *file,
+				       struct drm_gem_object **objs, u32 count,
+				       unsigned long *pages)
 {
 	struct gpumem_file_object *entry;
-	u32 pinned, i;
 	int ret = 0;
+	u32 i;
 
-	for (pinned = 0; pinned < count; pinned++) {
-		ret = gpumem_object_pin(to_gpumem_object(objs[pinned]));
-		if (ret)
-			goto err_unpin;
+	*pages = 0;
+	mutex_lock(&file->lock);
+	for (i = 0; i < count; i++) {
+		entry = gpumem_file_find(file, objs[i]);
+		if (!entry) {
+			ret = -ENOENT;
+			break;
+		}
+		if (!entry->pins && !entry->counted)
+			*pages += gpumem_object_charge(objs[i]);
+		entry->counted = true;
 	}
+	while (i--)
+		gpumem_file_find(file, objs[i])->counted = false;
+	mutex_unlock(&file->lock);
+	return ret;
+}
+
+/*
+ * Enter pins that the objects already have. @reserved pages are charged and are
+ * given to the entries; what is missing or left, because another thread pinned
+ * or unpinned meanwhile, is charged or returned. On error all of it is returned.
+ */
+static int gpumem_file_enter_pins(struct gpumem_file *file,
+				  struct drm_gem_object **objs, u32 count,
+				  bool charge, unsigned long reserved)
+{
+	struct gpumem_file_object *entry;
+	unsigned long used = 0;
+	int ret = 0;
+	u32 i;
 
 	mutex_lock(&file->lock);
 	for (i = 0; i < count; i++) {
@@ -189,15 +256,70 @@ int gpumem_file_pin(struct gpumem_file *file, struct drm_gem_object **objs,
 			ret = -ENOENT;
 			break;
 		}
-		entry->pins++;
+		if (!entry->pins++ && charge) {
+			entry->charged = gpumem_object_charge(objs[i]);
+			used += entry->charged;
+		}
 	}
-	if (ret)
-		while (i--)
-			gpumem_file_find(file, objs[i])->pins--;
+	if (!ret && used > reserved) {
+		ret = gpumem_file_charge(file, used - reserved);
+		if (!ret)
+			reserved = used;
+	}
+	if (ret) {
+		while (i--) {
+			entry = gpumem_file_find(file, objs[i]);
+			if (!--entry->pins && charge)
+				entry->charged = 0;
+		}
+		used = 0;
+	}
+	gpumem_file_uncharge(file, reserved - used);
 	mutex_unlock(&file->lock);
-	if (!ret)
-		return 0;
+	return ret;
+}
 
+/**
+ * gpumem_file_pin - pin objects for this file, all or none
+ * @file: the file
+ * @objs: objects, with references; one may occur more than once
+ * @count: number of objects
+ *
+ * Returns: 0, -ENOENT if a handle was closed meanwhile, -ENOMEM if the user would
+ * have more memory in place than RLIMIT_MEMLOCK allows, or an error of
+ * gpumem_object_pin().
+ */
+int gpumem_file_pin(struct gpumem_file *file, struct drm_gem_object **objs,
+		    u32 count)
+{
+	bool charge = !capable(CAP_IPC_LOCK);
+	unsigned long reserved = 0;
+	u32 pinned = 0;
+	int ret;
+
+	/* Before any page is made resident, so that a refusal costs nothing. */
+	if (charge) {
+		ret = gpumem_file_pages_to_charge(file, objs, count, &reserved);
+		if (ret)
+			return ret;
+		ret = gpumem_file_charge(file, reserved);
+		if (ret)
+			return ret;
+	}
+
+	for (pinned = 0; pinned < count; pinned++) {
+		ret = gpumem_object_pin(to_gpumem_object(objs[pinned]));
+		if (ret)
+			goto err_uncharge;
+	}
+
+	ret = gpumem_file_enter_pins(file, objs, count, charge, reserved);
+	if (ret)
+		goto err_unpin;
+	return 0;
+
+err_uncharge:
+	gpumem_file_uncharge(file, reserved);
 err_unpin:
 	while (pinned--)
 		gpumem_object_unpin(to_gpumem_object(objs[pinned]));
@@ -228,9 +350,15 @@ int gpumem_file_unpin(struct gpumem_file *file, struct drm_gem_object **objs,
 		}
 		entry->pins--;
 	}
-	if (ret)
-		while (i--)
-			gpumem_file_find(file, objs[i])->pins++;
+	while (i--) {
+		entry = gpumem_file_find(file, objs[i]);
+		if (ret) {
+			entry->pins++;
+		} else if (!entry->pins) {
+			gpumem_file_uncharge(file, entry->charged);
+			entry->charged = 0;
+		}
+	}
 	mutex_unlock(&file->lock);
 	if (ret)
 		return ret;

@@ -183,22 +183,30 @@ void gpumem_object_prime_unpin(struct drm_gem_object *obj)
 
 /*
  * An array of all pages of a pinned object. The lookups need the lock; the
- * pages stay valid without it because of the pin.
+ * pages stay valid without it because of the pin. Memory that the hardware has
+ * given up on is for no device and no kernel mapping.
  */
 static struct page **gpumem_object_page_array(struct gpumem_object *bo)
 {
 	pgoff_t i, n = gpumem_object_pages(bo);
 	struct page **pages;
+	bool poisoned = false;
 
 	pages = kvmalloc_array(n, sizeof(*pages), GFP_KERNEL);
 	if (!pages)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 
 	mutex_lock(&bo->lock);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		pages[i] = bo->backing->lookup(bo, i);
+		poisoned |= PageHWPoison(pages[i]);
+	}
 	mutex_unlock(&bo->lock);
 
+	if (poisoned) {
+		kvfree(pages);
+		return ERR_PTR(-EHWPOISON);
+	}
 	return pages;
 }
 
@@ -206,7 +214,7 @@ static struct page **gpumem_object_page_array(struct gpumem_object *bo)
  * gpumem_object_get_sg_table - &drm_gem_object_funcs.get_sg_table
  * @obj: pinned GEM object
  *
- * Returns: a table the caller frees, or an ERR_PTR() of -ENOMEM.
+ * Returns: a table the caller frees, or an ERR_PTR() of -ENOMEM or -EHWPOISON.
  */
 struct sg_table *gpumem_object_get_sg_table(struct drm_gem_object *obj)
 {
@@ -215,8 +223,8 @@ struct sg_table *gpumem_object_get_sg_table(struct drm_gem_object *obj)
 	struct page **pages;
 
 	pages = gpumem_object_page_array(bo);
-	if (!pages)
-		return ERR_PTR(-ENOMEM);
+	if (IS_ERR(pages))
+		return ERR_CAST(pages);
 
 	sgt = drm_prime_pages_to_sg(obj->dev, pages, gpumem_object_pages(bo));
 	kvfree(pages);
@@ -230,7 +238,7 @@ struct sg_table *gpumem_object_get_sg_table(struct drm_gem_object *obj)
  *
  * For backings that have pages of their own.
  *
- * Returns: 0 or -ENOMEM.
+ * Returns: 0, -ENOMEM or -EHWPOISON.
  */
 int gpumem_object_vmap_pages(struct gpumem_object *bo, struct iosys_map *map)
 {
@@ -238,8 +246,8 @@ int gpumem_object_vmap_pages(struct gpumem_object *bo, struct iosys_map *map)
 	void *addr;
 
 	pages = gpumem_object_page_array(bo);
-	if (!pages)
-		return -ENOMEM;
+	if (IS_ERR(pages))
+		return PTR_ERR(pages);
 
 	addr = vmap(pages, gpumem_object_pages(bo), VM_MAP, PAGE_KERNEL);
 	kvfree(pages);

@@ -143,8 +143,9 @@ GPUMEM_API int gpumem_bo_map(struct gpumem_bo *bo, void **addr);
 GPUMEM_API int gpumem_bo_unmap(struct gpumem_bo *bo);
 
 /**
- * Make the pages resident and keep them where they are. Pins nest.
- * Errors: -ENOMEM, -EINTR, -EOVERFLOW; then nothing is pinned.
+ * Make the pages resident and keep them where they are. Pins nest. Without
+ * CAP_IPC_LOCK a pinned buffer counts against RLIMIT_MEMLOCK, once per device.
+ * Errors: -ENOMEM (no memory, or the limit), -EINTR, -EOVERFLOW; then nothing is pinned.
  */
 GPUMEM_API int gpumem_bo_pin(struct gpumem_bo *bo);
 

@@ -85,10 +85,11 @@ TEST_F(MemoryCgroup, OfWhoTouchesABufferFirstIsCharged) {
         const auto map = bo.map();
         ASSERT_LT(file_bytes(), PAGE * 64);
         ASSERT_EQ(in_group([&] {
-            for (std::size_t at = 0; at < SIZE; at += PAGE)
-                map.data()[at] = std::byte{1};
-            return 0;
-        }), 0);
+                      for (std::size_t at = 0; at < SIZE; at += PAGE)
+                          map.data()[at] = std::byte{1};
+                      return 0;
+                  }),
+                  0);
         EXPECT_GE(file_bytes(), SIZE);
         EXPECT_LT(file_bytes(), SIZE + PAGE * 64);
     }
@@ -107,9 +108,9 @@ TEST_F(MemoryCgroup, AtItsLimitMakesAPinFailAndLeavesNothing) {
     const auto map = bo.map();
     map.data()[5 * PAGE] = std::byte{9};
     ASSERT_EQ(bo.query().resident_pages, 1U);
-    EXPECT_EQ(in_group([&] {
-        return gpumem_bo_pin(bo.get()) == -ENOMEM ? 0 : 1;
-    }), 0);
+    EXPECT_EQ(
+        in_group([&] { return gpumem_bo_pin(bo.get()) == -ENOMEM ? 0 : 1; }),
+        0);
     EXPECT_EQ(bo.query().resident_pages, 1U);
     EXPECT_EQ(bo.query().pins, 0U);
     EXPECT_EQ(map.data()[5 * PAGE], std::byte{9});

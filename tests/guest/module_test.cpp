@@ -5,6 +5,7 @@
 #include "support/system.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <cstdlib>
 
@@ -40,6 +41,25 @@ TEST_F(Module, CannotBeUnloadedWhileAFileIsOpen) {
     }
     EXPECT_EQ(support::shell("rmmod gpumem"), 0);
     EXPECT_THROW((void)Device::open(), gpumem::Error);
+}
+
+TEST_F(Module, CannotBeUnloadedWhileABufferIsMapped) {
+    constexpr std::size_t size = 4 * support::PAGE;
+    std::byte *map = nullptr;
+    {
+        const Device device = Device::open();
+        const gpumem::Bo bo = device.create(size);
+        map = static_cast<std::byte *>(
+            ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+                   bo.export_dmabuf().fd(), 0));
+        ASSERT_NE(map, MAP_FAILED);
+    }
+    // All descriptors are closed; the mapping alone keeps buffer and code.
+    EXPECT_NE(support::shell("rmmod gpumem"), 0);
+    map[0] = map[size - 1] = std::byte{0x42};
+    EXPECT_EQ(map[0], std::byte{0x42});
+    ::munmap(map, size);
+    EXPECT_EQ(support::shell("rmmod gpumem"), 0);
 }
 
 TEST_F(Module, RefusesAnUnknownBacking) {

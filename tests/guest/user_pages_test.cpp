@@ -20,8 +20,8 @@
 using gpumem::Device;
 using support::Crumbs;
 using support::move_pages;
-using support::page_frames;
 using support::PAGE;
+using support::page_frames;
 
 namespace {
 
@@ -108,8 +108,7 @@ TEST_F(UserPages, InAPipeStayWhereTheyAre) {
             std::vector<std::byte> got(map.size());
             std::size_t at = 0;
             while (at < got.size()) {
-                const ssize_t n =
-                    ::read(out.get(), &got[at], got.size() - at);
+                const ssize_t n = ::read(out.get(), &got[at], got.size() - at);
                 ASSERT_GT(n, 0) << std::strerror(errno);
                 at += static_cast<std::size_t>(n);
             }

@@ -67,9 +67,14 @@ struct drm_gpumem_mmap_offset {
  * handle that stands in the array twice is pinned or unpinned twice. Pages that
  * became resident before a pin failed at a later handle stay resident, unpinned.
  *
+ * Without CAP_IPC_LOCK, memory that a file keeps pinned counts against
+ * RLIMIT_MEMLOCK, in one account with io_uring's registered buffers of the user
+ * who opened the file; a buffer counts once, however often the file pins it.
+ *
  * Errors: EINVAL (count 0, unknown flags; unpin: not pinned that often by this
  * file), E2BIG (count over GPUMEM_PIN_MAX_HANDLES), ENOENT (no such handle),
- * EFAULT (the array cannot be read), ENOMEM (pages could not be allocated),
+ * EFAULT (the array cannot be read), ENOMEM (pages could not be allocated, or
+ * RLIMIT_MEMLOCK),
  * EINTR (killed while allocating), EOVERFLOW (pin count would wrap).
  */
 struct drm_gpumem_pin {
