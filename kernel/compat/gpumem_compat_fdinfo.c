@@ -11,8 +11,7 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
-
-#include "../gpumem_object.h"
+#include <drm/gpumem_helper.h>
 
 static void gpumem_fdinfo_size(struct seq_file *m, const char *key, u64 size)
 {

@@ -123,10 +123,11 @@ struct drm_gpumem_query {
 #define GPUMEM_STATS_MOVABLE	(1 << 0)
 
 /**
- * struct drm_gpumem_stats - counters of the whole device
+ * struct drm_gpumem_stats - counters over all buffers
  *
  * All fields are outputs and must be 0 on entry. The first group is the state
- * now, the second counts events since the module was loaded.
+ * now, the second counts events since gpumem_helper.ko was loaded. Buffers that
+ * other drivers make with the helper are in both.
  *
  * Errors: EINVAL (a field that must be 0 is not).
  */

@@ -11,7 +11,7 @@ from .cli import REPOSITORY
 from .errors import OWN_FAILURE, VmError
 
 DESCRIPTION = """\
-Build everything for the guest, in the Debian build root: gpumem.ko and vkms.ko
+Build everything for the guest, in the Debian build root: gpumem*.ko and vkms.ko
 for one kernel, then the CMake project with its 'guest' preset. Results are in
 build/guest/. Only what changed is built again."""
 

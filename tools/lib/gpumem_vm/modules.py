@@ -12,6 +12,8 @@ from . import cache, kernels, rootfs, sandbox
 from .errors import VmError
 
 VKMS_RECIPE = "1"
+# In the order in which they load.
+GPUMEM_MODULES = ("gpumem_helper", "gpumem")
 
 
 def _make(kernel, source, outside, variables, what):
@@ -65,24 +67,27 @@ def _mirror(source, target):
 
 
 def gpumem(kernel, repository):
-    """gpumem.ko for a kernel, built under build/guest/ when the sources changed."""
+    """Our modules for a kernel, by name in the order in which they load.
+
+    Built under build/guest/ when the sources changed.
+    """
     if not (repository / "kernel/Kbuild").exists():
         raise VmError(f"{repository}/kernel/Kbuild is missing: not a gpumem repository? (--no-module goes without)")
     work = repository / "build/guest/modules" / kernel.release
     stamp = work / "stamp"
-    module = work / "kernel/gpumem.ko"
+    files = {name: work / f"kernel/{name}.ko" for name in GPUMEM_MODULES}
     with cache.lock(work / ".lock"):
         # Only uapi headers reach the module; other headers change without it.
         sources = cache.key(cache.tree_key(repository / "kernel", repository / "include/uapi"), rootfs.tree().name,
                             kernel.path.name)
-        if not (module.exists() and stamp.exists() and stamp.read_text(encoding="ascii") == sources):
+        if not (all(path.exists() for path in files.values()) and stamp.exists() and stamp.read_text(encoding="ascii") == sources):
             cache.say(f"building gpumem.ko for {kernel.release}")
             stamp.unlink(missing_ok=True)
             _mirror(repository / "kernel", work / "kernel")
             _mirror(repository / "include/uapi", work / "include/uapi")
             _make(kernel, "kernel", work, ["W=1"], "gpumem.ko")
             stamp.write_text(sources, encoding="ascii")
-        return module.read_bytes()
+        return {name: path.read_bytes() for name, path in files.items()}
 
 
 def dependencies(module_bytes):
@@ -91,9 +96,9 @@ def dependencies(module_bytes):
     return match.group(1).decode().split(",") if match and match.group(1) else []
 
 
-def backings(module_bytes):
-    """The words that a gpumem.ko takes for its parameter `backing`."""
-    return sorted(word.decode() for word in re.findall(rb"\bgpumem_backing=([a-z]+)\0", module_bytes))
+def backings(built):
+    """The words that gpumem.ko takes for its parameter `backing`."""
+    return sorted(word.decode() for word in re.findall(rb"\bgpumem_backing=([a-z]+)\0", built["gpumem_helper"]))
 
 
 class LoadList:

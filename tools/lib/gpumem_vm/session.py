@@ -70,10 +70,11 @@ class Session:
         everything.order = list(base.order)
         given = {}
         if options.module:
-            module = modules.gpumem(self.kernel, options.repository)
-            everything.add_file("gpumem", module)
+            built = modules.gpumem(self.kernel, options.repository)
+            for name, content in built.items():
+                everything.add_file(name, content)
             if options.backing:
-                there = modules.backings(module)
+                there = modules.backings(built)
                 if options.backing not in there:
                     raise VmError(f"gpumem.ko for {self.kernel.release} has no backing {options.backing}; "
                                   f"there is: {', '.join(there)}")

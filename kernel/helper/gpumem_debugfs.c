@@ -9,7 +9,7 @@
 #include <linux/seq_file.h>
 
 #include "gpumem_debugfs.h"
-#include "gpumem_object.h"
+#include "gpumem_internal.h"
 
 static struct dentry *gpumem_debugfs_dir;
 

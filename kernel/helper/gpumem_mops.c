@@ -37,7 +37,7 @@
 #include <drm/drm_vma_manager.h>
 #include <drm/gpumem_drm.h>
 
-#include "gpumem_object.h"
+#include "gpumem_internal.h"
 #include "gpumem_trace.h"
 
 /* Neighbours that a fault maps as well, if they are resident. A power of 2. */
@@ -205,7 +205,7 @@ static vm_fault_t gpumem_mops_fault(struct vm_fault *vmf)
 out_unlock:
 	mutex_unlock(&bo->lock);
 out:
-	atomic64_inc(&gpumem_manager.counters.faults);
+	atomic64_inc(&gpumem_counters.faults);
 	trace_gpumem_fault(bo->id, index, err);
 	return ret;
 }
@@ -246,10 +246,10 @@ static bool gpumem_mops_isolate(struct page *page, isolate_mode_t mode)
 
 	/* A peek saves the kernel the work; the move itself asks again. */
 	if (READ_ONCE(bo->pins)) {
-		atomic64_inc(&gpumem_manager.counters.refused_pinned);
+		atomic64_inc(&gpumem_counters.refused_pinned);
 		return false;
 	}
-	atomic64_inc(&gpumem_manager.counters.isolated);
+	atomic64_inc(&gpumem_counters.isolated);
 	trace_gpumem_isolate(bo->id, page->index, page_to_pfn(page));
 	return true;
 }
@@ -293,7 +293,7 @@ static void gpumem_mops_putback(struct page *page)
 {
 	struct gpumem_object *bo = (void *)page_private(page);
 
-	atomic64_inc(&gpumem_manager.counters.put_back);
+	atomic64_inc(&gpumem_counters.put_back);
 	trace_gpumem_putback(bo->id, page->index, page_to_pfn(page));
 }
 

@@ -20,8 +20,9 @@
 #include <linux/rbtree.h>
 #include <linux/slab.h>
 
+#include <drm/gpumem_helper.h>
+
 #include "gpumem_file.h"
-#include "gpumem_object.h"
 
 struct gpumem_file {
 	/** @lock: protects @objects and its entries. */

@@ -9,7 +9,7 @@
 
 #include <drm/drm_prime.h>
 
-#include "gpumem_object.h"
+#include "gpumem_internal.h"
 
 static int gpumem_import_init(struct gpumem_object *bo)
 {

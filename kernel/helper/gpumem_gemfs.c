@@ -58,7 +58,7 @@
 #include <drm/drm_vma_manager.h>
 #include <drm/gpumem_drm.h>
 
-#include "gpumem_object.h"
+#include "gpumem_internal.h"
 #include "gpumem_trace.h"
 
 #define GPUMEM_GEMFS_MAGIC	0x67656d66	/* "gemf" */
@@ -334,7 +334,7 @@ static vm_fault_t gpumem_gemfs_fault(struct vm_fault *vmf)
 	    drm_dev_is_unplugged(bo->base.dev))
 		return VM_FAULT_SIGBUS;
 
-	atomic64_inc(&gpumem_manager.counters.faults);
+	atomic64_inc(&gpumem_counters.faults);
 
 	/* Reads have been through map_pages already. */
 	if (vmf->flags & FAULT_FLAG_WRITE) {
@@ -372,7 +372,7 @@ static vm_fault_t gpumem_gemfs_map_pages(struct vm_fault *vmf, pgoff_t first,
 
 	ret = filemap_map_pages(vmf, first, last);
 	if (ret & VM_FAULT_NOPAGE) {
-		atomic64_inc(&gpumem_manager.counters.faults);
+		atomic64_inc(&gpumem_counters.faults);
 		trace_gpumem_fault(bo->id, vmf->pgoff, 0);
 	}
 	return ret;
@@ -385,8 +385,8 @@ static const struct vm_operations_struct gpumem_gemfs_vm_ops = {
 
 /*
  * The file that mappings of an object have instead of the DRM file. It holds the
- * object for them, and through its operations the module; an object holds its
- * file weakly, so that mappings share one. It is made at the first mmap, as
+ * object, its device and the driver's module for them, and through its operations
+ * the helper's module; an object holds its file weakly, so that mappings share one. It is made at the first mmap, as
  * files count against a limit. Its path is anon_inodefs': a path of our own
  * mount would still be in use after the file has let go of the module.
  */
@@ -394,10 +394,12 @@ static int gpumem_gemfs_release(struct inode *inode, struct file *file)
 {
 	struct gpumem_object *bo = file->private_data;
 	struct drm_device *dev = bo->base.dev;
+	struct module *driver = dev->driver->fops->owner;
 
 	cmpxchg(&bo->file, file, NULL);
 	drm_gem_object_put(&bo->base);
 	drm_dev_put(dev);
+	module_put(driver);
 	return 0;
 }
 
@@ -417,6 +419,8 @@ static struct file *gpumem_gemfs_get_file(struct gpumem_object *bo)
 	if (IS_ERR(file))
 		return file;
 
+	/* The DRM file that is being mapped, or its dma-buf, holds the module. */
+	__module_get(bo->base.dev->driver->fops->owner);
 	drm_dev_get(bo->base.dev);
 	drm_gem_object_get(&bo->base);
 	file->f_mapping = bo->inode->i_mapping;

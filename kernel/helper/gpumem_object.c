@@ -59,68 +59,24 @@
  * Callbacks never call into importers of a dma-buf.
  */
 #include <linux/dma-resv.h>
-#include <linux/iosys-map.h>
+#include <linux/export.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
-#include <linux/string.h>
-#include <linux/vmalloc.h>
 
 #include <drm/drm_device.h>
 #include <drm/drm_drv.h>
-#include <drm/drm_prime.h>
 #include <drm/drm_print.h>
 
-#include "gpumem_object.h"
+#include "gpumem_internal.h"
 #include "gpumem_trace.h"
 
-struct gpumem_manager gpumem_manager;
-
-static const struct gpumem_backing * const gpumem_backings[] = {
-	&gpumem_gemfs_backing,
-#ifdef GPUMEM_HAS_MOPS
-	&gpumem_mops_backing,
-#endif
+struct gpumem_manager gpumem_manager = {
+	.lock = __MUTEX_INITIALIZER(gpumem_manager.lock),
+	.objects = LIST_HEAD_INIT(gpumem_manager.objects),
 };
 
-/**
- * gpumem_manager_init - choose the backing of all future objects
- * @backing: name of a backing
- * @movable: hand pages to the kernel as movable
- *
- * Returns: 0, -EINVAL if there is no such backing, or what the backing gave.
- */
-int gpumem_manager_init(const char *backing, bool movable)
-{
-	struct gpumem_manager *mgr = &gpumem_manager;
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(gpumem_backings); i++)
-		if (!strcmp(backing, gpumem_backings[i]->name))
-			break;
-	if (i == ARRAY_SIZE(gpumem_backings)) {
-		pr_err("gpumem: no backing is called \"%s\"\n", backing);
-		return -EINVAL;
-	}
-
-	mgr->backing = gpumem_backings[i];
-	mgr->movable = movable;
-	mutex_init(&mgr->lock);
-	INIT_LIST_HEAD(&mgr->objects);
-	return mgr->backing->load ? mgr->backing->load() : 0;
-}
-
-/**
- * gpumem_manager_fini - undo gpumem_manager_init() when no object is left
- */
-void gpumem_manager_fini(void)
-{
-	struct gpumem_manager *mgr = &gpumem_manager;
-
-	WARN_ON(!list_empty(&mgr->objects));
-	if (mgr->backing->unload)
-		mgr->backing->unload();
-	mutex_destroy(&mgr->lock);
-}
+struct gpumem_counters gpumem_counters;
+EXPORT_SYMBOL_GPL(gpumem_counters);
 
 static void gpumem_object_set_pins(struct gpumem_object *bo, unsigned int pins)
 {
@@ -131,7 +87,7 @@ static void gpumem_object_set_pins(struct gpumem_object *bo, unsigned int pins)
 	WRITE_ONCE(bo->pins, pins);
 	if (was_pinned == !!pins)
 		return;
-	atomic64_add(pins ? 1 : -1, &gpumem_manager.counters.pinned_objects);
+	atomic64_add(pins ? 1 : -1, &gpumem_counters.pinned_objects);
 	if (bo->backing->set_pinned)
 		bo->backing->set_pinned(bo, pins);
 }
@@ -151,8 +107,8 @@ void gpumem_object_free(struct drm_gem_object *obj)
 	list_del(&bo->link);
 	mutex_unlock(&mgr->lock);
 
-	atomic64_dec(&mgr->counters.objects);
-	atomic64_sub(obj->size, &mgr->counters.bytes);
+	atomic64_dec(&gpumem_counters.objects);
+	atomic64_sub(obj->size, &gpumem_counters.bytes);
 
 	bo->backing->fini(bo);
 	drm_gem_object_release(obj);
@@ -160,204 +116,7 @@ void gpumem_object_free(struct drm_gem_object *obj)
 	mutex_destroy(&bo->lock);
 	kfree(bo);
 }
-
-/**
- * gpumem_object_prime_pin - &drm_gem_object_funcs.pin
- * @obj: GEM object that gets a dma-buf attachment
- *
- * Returns: as gpumem_object_pin().
- */
-int gpumem_object_prime_pin(struct drm_gem_object *obj)
-{
-	return gpumem_object_pin(to_gpumem_object(obj));
-}
-
-/**
- * gpumem_object_prime_unpin - &drm_gem_object_funcs.unpin
- * @obj: GEM object that loses a dma-buf attachment
- */
-void gpumem_object_prime_unpin(struct drm_gem_object *obj)
-{
-	gpumem_object_unpin(to_gpumem_object(obj));
-}
-
-/*
- * An array of all pages of a pinned object. The lookups need the lock; the
- * pages stay valid without it because of the pin. Memory that the hardware has
- * given up on is for no device and no kernel mapping.
- */
-static struct page **gpumem_object_page_array(struct gpumem_object *bo)
-{
-	pgoff_t i, n = gpumem_object_pages(bo);
-	struct page **pages;
-	bool poisoned = false;
-
-	pages = kvmalloc_array(n, sizeof(*pages), GFP_KERNEL);
-	if (!pages)
-		return ERR_PTR(-ENOMEM);
-
-	mutex_lock(&bo->lock);
-	for (i = 0; i < n; i++) {
-		pages[i] = bo->backing->lookup(bo, i);
-		poisoned |= PageHWPoison(pages[i]);
-	}
-	mutex_unlock(&bo->lock);
-
-	if (poisoned) {
-		kvfree(pages);
-		return ERR_PTR(-EHWPOISON);
-	}
-	return pages;
-}
-
-/**
- * gpumem_object_get_sg_table - &drm_gem_object_funcs.get_sg_table
- * @obj: pinned GEM object
- *
- * Returns: a table the caller frees, or an ERR_PTR() of -ENOMEM or -EHWPOISON.
- */
-struct sg_table *gpumem_object_get_sg_table(struct drm_gem_object *obj)
-{
-	struct gpumem_object *bo = to_gpumem_object(obj);
-	struct sg_table *sgt;
-	struct page **pages;
-
-	pages = gpumem_object_page_array(bo);
-	if (IS_ERR(pages))
-		return ERR_CAST(pages);
-
-	sgt = drm_prime_pages_to_sg(obj->dev, pages, gpumem_object_pages(bo));
-	kvfree(pages);
-	return sgt;
-}
-
-/**
- * gpumem_object_vmap_pages - map an object's pages into the kernel
- * @bo: resident and pinned object
- * @map: receives the address
- *
- * For backings that have pages of their own.
- *
- * Returns: 0, -ENOMEM or -EHWPOISON.
- */
-int gpumem_object_vmap_pages(struct gpumem_object *bo, struct iosys_map *map)
-{
-	struct page **pages;
-	void *addr;
-
-	pages = gpumem_object_page_array(bo);
-	if (IS_ERR(pages))
-		return PTR_ERR(pages);
-
-	addr = vmap(pages, gpumem_object_pages(bo), VM_MAP, PAGE_KERNEL);
-	kvfree(pages);
-	if (!addr)
-		return -ENOMEM;
-
-	iosys_map_set_vaddr(map, addr);
-	return 0;
-}
-
-/**
- * gpumem_object_vunmap_pages - undo gpumem_object_vmap_pages()
- * @bo: the object
- * @map: the address
- */
-void gpumem_object_vunmap_pages(struct gpumem_object *bo, struct iosys_map *map)
-{
-	vunmap(map->vaddr);
-}
-
-/**
- * gpumem_object_vmap - &drm_gem_object_funcs.vmap
- * @obj: GEM object
- * @map: receives the kernel address
- *
- * Pins the object until gpumem_object_vunmap(). Calls nest and share one
- * mapping.
- *
- * Returns: 0 or a negative errno.
- */
-int gpumem_object_vmap(struct drm_gem_object *obj, struct iosys_map *map)
-{
-	struct gpumem_object *bo = to_gpumem_object(obj);
-	int ret = 0;
-
-	mutex_lock(&bo->vmap_lock);
-	if (!bo->vmap_users) {
-		ret = gpumem_object_pin(bo);
-		if (ret)
-			goto out;
-		ret = bo->backing->vmap(bo, &bo->vmap);
-		if (ret) {
-			gpumem_object_unpin(bo);
-			goto out;
-		}
-	}
-	bo->vmap_users++;
-	*map = bo->vmap;
-out:
-	mutex_unlock(&bo->vmap_lock);
-	return ret;
-}
-
-/**
- * gpumem_object_vunmap - &drm_gem_object_funcs.vunmap
- * @obj: GEM object
- * @map: the address
- */
-void gpumem_object_vunmap(struct drm_gem_object *obj, struct iosys_map *map)
-{
-	struct gpumem_object *bo = to_gpumem_object(obj);
-
-	mutex_lock(&bo->vmap_lock);
-	if (!drm_WARN_ON(obj->dev, !bo->vmap_users) && !--bo->vmap_users) {
-		bo->backing->vunmap(bo, &bo->vmap);
-		iosys_map_clear(&bo->vmap);
-		gpumem_object_unpin(bo);
-	}
-	mutex_unlock(&bo->vmap_lock);
-}
-
-/**
- * gpumem_object_mmap - &drm_gem_object_funcs.mmap
- * @obj: GEM object with a reference for the mapping
- * @vma: mapping; its offset counts from the object's fake offset
- *
- * Returns: 0 or a negative errno.
- */
-int gpumem_object_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
-{
-	struct gpumem_object *bo = to_gpumem_object(obj);
-
-	return bo->backing->mmap(bo, vma);
-}
-
-/**
- * gpumem_object_status - &drm_gem_object_funcs.status, for fdinfo
- * @obj: GEM object
- *
- * Returns: whether it is resident. Does not sleep.
- */
-enum drm_gem_object_status gpumem_object_status(struct drm_gem_object *obj)
-{
-	struct gpumem_object *bo = to_gpumem_object(obj);
-
-	return READ_ONCE(bo->resident) ? DRM_GEM_OBJECT_RESIDENT : 0;
-}
-
-/**
- * gpumem_object_rss - &drm_gem_object_funcs.rss, for fdinfo
- * @obj: GEM object
- *
- * Returns: bytes that have memory. Does not sleep.
- */
-size_t gpumem_object_rss(struct drm_gem_object *obj)
-{
-	struct gpumem_object *bo = to_gpumem_object(obj);
-
-	return READ_ONCE(bo->resident) << PAGE_SHIFT;
-}
+EXPORT_SYMBOL_GPL(gpumem_object_free);
 
 /*
  * Both kinds of objects start here. drm_gem_object_release() undoes whatever
@@ -365,24 +124,34 @@ size_t gpumem_object_rss(struct drm_gem_object *obj)
  */
 static struct gpumem_object *
 gpumem_object_alloc(struct drm_device *dev, size_t size,
-		    const struct gpumem_backing *backing, struct sg_table *sgt)
+		    const struct gpumem_backing *backing, bool movable,
+		    struct sg_table *sgt)
 {
 	struct gpumem_manager *mgr = &gpumem_manager;
 	struct drm_gem_object *obj;
 	struct gpumem_object *bo;
 	int ret;
 
-	obj = dev->driver->gem_create_object(dev, size);
-	if (IS_ERR(obj))
-		return ERR_CAST(obj);
+	if (dev->driver->gem_create_object) {
+		obj = dev->driver->gem_create_object(dev, size);
+		if (IS_ERR(obj))
+			return ERR_CAST(obj);
+		bo = to_gpumem_object(obj);
+	} else {
+		bo = kzalloc(sizeof(*bo), GFP_KERNEL_ACCOUNT);
+		if (!bo)
+			return ERR_PTR(-ENOMEM);
+		obj = &bo->base;
+	}
+	if (!obj->funcs)
+		obj->funcs = &gpumem_object_funcs;
 
-	bo = to_gpumem_object(obj);
 	drm_gem_private_object_init(dev, obj, size);
 	mutex_init(&bo->lock);
 	mutex_init(&bo->vmap_lock);
 	bo->backing = backing;
 	bo->sgt = sgt;
-	bo->movable = mgr->movable && !sgt;
+	bo->movable = movable;
 	bo->id = atomic64_inc_return(&mgr->next_id);
 
 	/*
@@ -402,8 +171,8 @@ gpumem_object_alloc(struct drm_device *dev, size_t size,
 	if (ret)
 		goto err_release;
 
-	atomic64_inc(&mgr->counters.objects);
-	atomic64_add(size, &mgr->counters.bytes);
+	atomic64_inc(&gpumem_counters.objects);
+	atomic64_add(size, &gpumem_counters.bytes);
 
 	mutex_lock(&mgr->lock);
 	list_add_tail(&bo->link, &mgr->objects);
@@ -421,15 +190,25 @@ err_release:
 
 /**
  * gpumem_object_create - create a buffer
- * @dev: device whose driver embeds struct gpumem_object first in its objects
+ * @dev: device; if its driver has a &drm_driver.gem_create_object, that must
+ *	allocate with kzalloc() and put struct gpumem_object first
  * @size: bytes, a multiple of the page size, not 0
+ * @config: what the driver wants, or NULL for the default
  *
  * The buffer has no pages yet; they come zeroed with the first touch or pin.
  *
  * Returns: the object with one reference, or an ERR_PTR().
  */
-struct gpumem_object *gpumem_object_create(struct drm_device *dev, size_t size)
+struct gpumem_object *gpumem_object_create(struct drm_device *dev, size_t size,
+					   const struct gpumem_config *config)
 {
+	static const struct gpumem_config defaults;
+	const struct gpumem_backing *backing;
+
+	if (!config)
+		config = &defaults;
+	backing = config->backing ?: gpumem_backing_find(NULL);
+
 	if (drm_WARN_ON(dev, !size || !PAGE_ALIGNED(size)))
 		return ERR_PTR(-EINVAL);
 
@@ -437,8 +216,10 @@ struct gpumem_object *gpumem_object_create(struct drm_device *dev, size_t size)
 	if (size >> PAGE_SHIFT > totalram_pages())
 		return ERR_PTR(-ENOMEM);
 
-	return gpumem_object_alloc(dev, size, gpumem_manager.backing, NULL);
+	return gpumem_object_alloc(dev, size, backing, !config->unmovable,
+				   NULL);
 }
+EXPORT_SYMBOL_GPL(gpumem_object_create);
 
 /**
  * gpumem_object_create_imported - wrap a buffer of another device
@@ -452,7 +233,8 @@ struct gpumem_object *
 gpumem_object_create_imported(struct drm_device *dev, size_t size,
 			      struct sg_table *sgt)
 {
-	return gpumem_object_alloc(dev, size, &gpumem_import_backing, sgt);
+	return gpumem_object_alloc(dev, size, &gpumem_import_backing, false,
+				   sgt);
 }
 
 /**
@@ -489,6 +271,7 @@ out:
 	mutex_unlock(&bo->lock);
 	return ret;
 }
+EXPORT_SYMBOL_GPL(gpumem_object_pin);
 
 /**
  * gpumem_object_unpin - undo one gpumem_object_pin()
@@ -498,6 +281,7 @@ void gpumem_object_unpin(struct gpumem_object *bo)
 {
 	gpumem_object_unpin_many(bo, 1);
 }
+EXPORT_SYMBOL_GPL(gpumem_object_unpin);
 
 /**
  * gpumem_object_unpin_many - undo many pins at once
@@ -513,6 +297,7 @@ void gpumem_object_unpin_many(struct gpumem_object *bo, unsigned int pins)
 	}
 	mutex_unlock(&bo->lock);
 }
+EXPORT_SYMBOL_GPL(gpumem_object_unpin_many);
 
 /**
  * gpumem_object_begin_move - may a page of this object move now?
@@ -528,8 +313,6 @@ void gpumem_object_unpin_many(struct gpumem_object *bo, unsigned int pins)
  */
 int gpumem_object_begin_move(struct gpumem_object *bo)
 {
-	struct gpumem_counters *count = &gpumem_manager.counters;
-
 	/*
 	 * Direct compaction is not annotated as reclaim on every kernel. With
 	 * this, lockdep knows on all of them that a lock that is slept on here
@@ -543,7 +326,7 @@ int gpumem_object_begin_move(struct gpumem_object *bo)
 	if (bo->pins) {
 		mutex_unlock(&bo->lock);
 		fs_reclaim_release(GFP_KERNEL);
-		atomic64_inc(&count->refused_pinned);
+		atomic64_inc(&gpumem_counters.refused_pinned);
 		return -EBUSY;
 	}
 
@@ -560,7 +343,7 @@ err_unlock:
 	mutex_unlock(&bo->lock);
 err_busy:
 	fs_reclaim_release(GFP_KERNEL);
-	atomic64_inc(&count->refused_busy);
+	atomic64_inc(&gpumem_counters.refused_busy);
 	return -EAGAIN;
 }
 
@@ -573,9 +356,9 @@ void gpumem_object_end_move(struct gpumem_object *bo, int result)
 {
 	if (!result) {
 		WRITE_ONCE(bo->moved, bo->moved + 1);
-		atomic64_inc(&gpumem_manager.counters.moved);
+		atomic64_inc(&gpumem_counters.moved);
 	} else if (result == -EAGAIN) {
-		atomic64_inc(&gpumem_manager.counters.refused_busy);
+		atomic64_inc(&gpumem_counters.refused_busy);
 	}
 	dma_resv_unlock(bo->base.resv);
 	mutex_unlock(&bo->lock);
@@ -592,5 +375,5 @@ void gpumem_object_add_resident(struct gpumem_object *bo, long pages)
 	lockdep_assert_held(&bo->lock);
 
 	WRITE_ONCE(bo->resident, bo->resident + pages);
-	atomic64_add(pages, &gpumem_manager.counters.resident_pages);
+	atomic64_add(pages, &gpumem_counters.resident_pages);
 }

@@ -4,10 +4,8 @@
  * driver. A device without hardware, so that movable buffers can be used and
  * tested on any machine.
  */
-#include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
-#include <linux/overflow.h>
 #include <linux/platform_device.h>
 #include <linux/slab.h>
 
@@ -16,12 +14,10 @@
 #include <drm/drm_gem.h>
 #include <drm/drm_managed.h>
 #include <drm/drm_prime.h>
-#include <drm/drm_vma_manager.h>
+#include <drm/gpumem_helper.h>
 
-#include "gpumem_debugfs.h"
 #include "gpumem_file.h"
 #include "gpumem_ioctl.h"
-#include "gpumem_object.h"
 
 static bool gpumem_movable = true;
 module_param_named(movable, gpumem_movable, bool, 0444);
@@ -32,6 +28,8 @@ static char *gpumem_backing = "gemfs";
 module_param_named(backing, gpumem_backing, charp, 0444);
 MODULE_PARM_DESC(backing,
 		 "How pages are made movable: gemfs, or mops on kernels up to 6.16 (default: gemfs)");
+
+struct gpumem_config gpumem_config;
 
 static struct platform_device *gpumem_platform;
 static struct drm_device *gpumem_drm;
@@ -47,16 +45,9 @@ static void gpumem_gem_close(struct drm_gem_object *obj, struct drm_file *file)
 }
 
 static const struct drm_gem_object_funcs gpumem_gem_funcs = {
-	.free = gpumem_object_free,
+	GPUMEM_OBJECT_FUNCS
 	.open = gpumem_gem_open,
 	.close = gpumem_gem_close,
-	.pin = gpumem_object_prime_pin,
-	.unpin = gpumem_object_prime_unpin,
-	.get_sg_table = gpumem_object_get_sg_table,
-	.vmap = gpumem_object_vmap,
-	.vunmap = gpumem_object_vunmap,
-	.mmap = gpumem_object_mmap,
-	GPUMEM_GEM_OBJECT_STATUS(gpumem_object_status, gpumem_object_rss)
 };
 
 static struct drm_gem_object *gpumem_gem_create_object(struct drm_device *dev,
@@ -70,63 +61,11 @@ static struct drm_gem_object *gpumem_gem_create_object(struct drm_device *dev,
 	return &bo->base;
 }
 
-static struct drm_gem_object *
-gpumem_gem_prime_import_sg_table(struct drm_device *dev,
-				 struct dma_buf_attachment *attach,
-				 struct sg_table *sgt)
+static int gpumem_drv_dumb_create(struct drm_file *file,
+				  struct drm_device *dev,
+				  struct drm_mode_create_dumb *args)
 {
-	struct gpumem_object *bo;
-
-	bo = gpumem_object_create_imported(dev,
-					   PAGE_ALIGN(attach->dmabuf->size),
-					   sgt);
-	return IS_ERR(bo) ? ERR_CAST(bo) : &bo->base;
-}
-
-static int gpumem_dumb_create(struct drm_file *file, struct drm_device *dev,
-			      struct drm_mode_create_dumb *args)
-{
-	struct gpumem_object *bo;
-	u64 pitch, size;
-	int ret;
-
-	if (args->flags)
-		return -EINVAL;
-	/* 64 bytes: what display and GPU blocks commonly ask of a row. */
-	pitch = ALIGN((u64)args->width * DIV_ROUND_UP(args->bpp, 8), 64);
-	if (pitch > U32_MAX || check_mul_overflow(pitch, args->height, &size) ||
-	    size > SIZE_MAX - (PAGE_SIZE - 1))
-		return -EINVAL;
-	size = PAGE_ALIGN(size);
-
-	bo = gpumem_object_create(dev, size);
-	if (IS_ERR(bo))
-		return PTR_ERR(bo);
-
-	ret = drm_gem_handle_create(file, &bo->base, &args->handle);
-	drm_gem_object_put(&bo->base);
-	if (ret)
-		return ret;
-
-	args->pitch = pitch;
-	args->size = size;
-	return 0;
-}
-
-/*
- * GEM's own helper refuses imported buffers; ours can be mapped, the exporter
- * does it.
- */
-static int gpumem_dumb_map_offset(struct drm_file *file, struct drm_device *dev,
-				  u32 handle, u64 *offset)
-{
-	struct drm_gem_object *obj = drm_gem_object_lookup(file, handle);
-
-	if (!obj)
-		return -ENOENT;
-	*offset = drm_vma_node_offset_addr(&obj->vma_node);
-	drm_gem_object_put(obj);
-	return 0;
+	return gpumem_dumb_create_config(file, dev, args, &gpumem_config);
 }
 
 static int gpumem_open(struct drm_device *dev, struct drm_file *file)
@@ -152,15 +91,15 @@ static const struct drm_driver gpumem_driver = {
 	.postclose = gpumem_postclose,
 	GPUMEM_DRM_DRIVER_SHOW_FDINFO(drm_show_memory_stats)
 	.gem_create_object = gpumem_gem_create_object,
-	.gem_prime_import_sg_table = gpumem_gem_prime_import_sg_table,
-	.dumb_create = gpumem_dumb_create,
+	GPUMEM_DRM_DRIVER_PRIME
+	.gem_prime_import_sg_table = gpumem_prime_import_sg_table,
+	.dumb_create = gpumem_drv_dumb_create,
 	.dumb_map_offset = gpumem_dumb_map_offset,
 	.ioctls = gpumem_ioctls,
 	.num_ioctls = GPUMEM_NUM_IOCTLS,
 	.fops = &gpumem_fops,
 	.name = "gpumem",
 	.desc = "GPU buffers with movable pages",
-	GPUMEM_DRM_DRIVER_PRIME
 	GPUMEM_DRM_DRIVER_DATE
 	.major = 1,
 	.minor = 0,
@@ -170,15 +109,16 @@ static int __init gpumem_init(void)
 {
 	int ret;
 
-	ret = gpumem_manager_init(gpumem_backing, gpumem_movable);
-	if (ret)
-		return ret;
+	gpumem_config.unmovable = !gpumem_movable;
+	gpumem_config.backing = gpumem_backing_find(gpumem_backing);
+	if (!gpumem_config.backing) {
+		pr_err("gpumem: no backing is called \"%s\"\n", gpumem_backing);
+		return -EINVAL;
+	}
 
 	gpumem_platform = platform_device_register_simple("gpumem", -1, NULL, 0);
-	if (IS_ERR(gpumem_platform)) {
-		ret = PTR_ERR(gpumem_platform);
-		goto err_manager;
-	}
+	if (IS_ERR(gpumem_platform))
+		return PTR_ERR(gpumem_platform);
 
 	ret = dma_coerce_mask_and_coherent(&gpumem_platform->dev,
 					   DMA_BIT_MASK(64));
@@ -195,25 +135,20 @@ static int __init gpumem_init(void)
 	if (ret)
 		goto err_drm;
 
-	gpumem_debugfs_init();
 	return 0;
 
 err_drm:
 	drm_dev_put(gpumem_drm);
 err_platform:
 	platform_device_unregister(gpumem_platform);
-err_manager:
-	gpumem_manager_fini();
 	return ret;
 }
 
 static void __exit gpumem_exit(void)
 {
-	gpumem_debugfs_fini();
 	drm_dev_unregister(gpumem_drm);
 	drm_dev_put(gpumem_drm);
 	platform_device_unregister(gpumem_platform);
-	gpumem_manager_fini();
 }
 
 module_init(gpumem_init);
@@ -221,5 +156,4 @@ module_exit(gpumem_exit);
 
 MODULE_DESCRIPTION("GPU buffers with movable pages");
 MODULE_AUTHOR("The gpumem authors");
-MODULE_IMPORT_NS(GPUMEM_NS_DMA_BUF);
 MODULE_LICENSE("GPL");

@@ -13,10 +13,10 @@
 #include <drm/drm_gem.h>
 #include <drm/drm_vma_manager.h>
 #include <drm/gpumem_drm.h>
+#include <drm/gpumem_helper.h>
 
 #include "gpumem_file.h"
 #include "gpumem_ioctl.h"
-#include "gpumem_object.h"
 
 static int gpumem_ioctl_create(struct drm_device *dev, void *data,
 			       struct drm_file *file)
@@ -32,7 +32,7 @@ static int gpumem_ioctl_create(struct drm_device *dev, void *data,
 		return -EINVAL;
 	size = PAGE_ALIGN(args->size);
 
-	bo = gpumem_object_create(dev, size);
+	bo = gpumem_object_create(dev, size, &gpumem_config);
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
 
@@ -175,14 +175,14 @@ static int gpumem_ioctl_query(struct drm_device *dev, void *data,
 static int gpumem_ioctl_stats(struct drm_device *dev, void *data,
 			      struct drm_file *file)
 {
-	const struct gpumem_counters *count = &gpumem_manager.counters;
+	const struct gpumem_counters *count = &gpumem_counters;
 	struct drm_gpumem_stats *args = data;
 
 	if (memchr_inv(args, 0, sizeof(*args)))
 		return -EINVAL;
 
-	args->backing = gpumem_manager.backing->id;
-	if (gpumem_manager.movable)
+	args->backing = gpumem_backing_id(gpumem_config.backing);
+	if (!gpumem_config.unmovable)
 		args->flags |= GPUMEM_STATS_MOVABLE;
 	args->objects = atomic64_read(&count->objects);
 	args->bytes = atomic64_read(&count->bytes);

@@ -7,6 +7,11 @@
 
 #define GPUMEM_NUM_IOCTLS	6
 
+struct gpumem_config;
+
+/* From the module's parameters. */
+extern struct gpumem_config gpumem_config;
+
 extern const struct drm_ioctl_desc gpumem_ioctls[GPUMEM_NUM_IOCTLS];
 
 #endif /* _GPUMEM_IOCTL_H_ */

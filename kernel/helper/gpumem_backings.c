@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The helper's module, and the list of backings that this kernel has.
+ */
+#include <linux/export.h>
+#include <linux/module.h>
+#include <linux/string.h>
+
+#include "gpumem_debugfs.h"
+#include "gpumem_internal.h"
+
+/* The first is the default. */
+static const struct gpumem_backing * const gpumem_backings[] = {
+	&gpumem_gemfs_backing,
+#ifdef GPUMEM_HAS_MOPS
+	&gpumem_mops_backing,
+#endif
+};
+
+/**
+ * gpumem_backing_find - a backing by its name
+ * @name: name of a backing, or NULL for the default
+ *
+ * Returns: the backing, or NULL if this kernel has none of that name.
+ */
+const struct gpumem_backing *gpumem_backing_find(const char *name)
+{
+	size_t i;
+
+	if (!name)
+		return gpumem_backings[0];
+	for (i = 0; i < ARRAY_SIZE(gpumem_backings); i++)
+		if (!strcmp(name, gpumem_backings[i]->name))
+			return gpumem_backings[i];
+	return NULL;
+}
+EXPORT_SYMBOL_GPL(gpumem_backing_find);
+
+/**
+ * gpumem_backing_id - a backing's number in the uapi
+ * @backing: the backing
+ *
+ * Returns: GPUMEM_BACKING_*.
+ */
+u32 gpumem_backing_id(const struct gpumem_backing *backing)
+{
+	return backing->id;
+}
+EXPORT_SYMBOL_GPL(gpumem_backing_id);
+
+static void gpumem_backings_unload(size_t count)
+{
+	while (count--)
+		if (gpumem_backings[count]->unload)
+			gpumem_backings[count]->unload();
+}
+
+static int __init gpumem_helper_init(void)
+{
+	size_t i;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(gpumem_backings); i++) {
+		if (!gpumem_backings[i]->load)
+			continue;
+		ret = gpumem_backings[i]->load();
+		if (ret) {
+			gpumem_backings_unload(i);
+			return ret;
+		}
+	}
+	gpumem_debugfs_init();
+	return 0;
+}
+
+static void __exit gpumem_helper_exit(void)
+{
+	gpumem_debugfs_fini();
+	WARN_ON(!list_empty(&gpumem_manager.objects));
+	gpumem_backings_unload(ARRAY_SIZE(gpumem_backings));
+}
+
+module_init(gpumem_helper_init);
+module_exit(gpumem_helper_exit);
+
+MODULE_DESCRIPTION("GEM helper: buffers with movable pages");
+MODULE_AUTHOR("The gpumem authors");
+MODULE_IMPORT_NS(GPUMEM_NS_DMA_BUF);
+MODULE_LICENSE("GPL");

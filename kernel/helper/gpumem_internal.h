@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Between the object manager and the backings: the manager knows nothing of how
+ * a page is made movable, a backing nothing of who uses a buffer.
+ */
+#ifndef _GPUMEM_INTERNAL_H_
+#define _GPUMEM_INTERNAL_H_
+
+#include <linux/types.h>
+
+#include <drm/gpumem_helper.h>
+
+/**
+ * struct gpumem_backing - how the pages of an object are kept
+ *
+ * One table for each way of making pages movable, and one for buffers that
+ * another device exported. The manager calls nothing else.
+ */
+struct gpumem_backing {
+	/** @name: what gpumem_backing_find() takes. */
+	const char *name;
+
+	/** @id: GPUMEM_BACKING_* of the uapi, 0 for imported buffers. */
+	u32 id;
+
+	/**
+	 * @load: prepare for any object to be made. Optional.
+	 *
+	 * Returns: 0 or a negative errno.
+	 */
+	int (*load)(void);
+
+	/** @unload: undo @load; no object is left. Optional. */
+	void (*unload)(void);
+
+	/**
+	 * @init: prepare an object of &drm_gem_object.size without pages.
+	 * Called once, before anybody can see the object.
+	 *
+	 * Returns: 0 or a negative errno.
+	 */
+	int (*init)(struct gpumem_object *bo);
+
+	/**
+	 * @fini: free all pages. The object is unreachable by then, except for
+	 * callbacks of the kernel that are under way; must wait for those.
+	 */
+	void (*fini)(struct gpumem_object *bo);
+
+	/**
+	 * @populate: make @count pages from @first resident, all or none.
+	 * &gpumem_object.lock is held.
+	 *
+	 * Returns: 0, -ENOMEM, or -EINTR when the task is being killed.
+	 */
+	int (*populate)(struct gpumem_object *bo, pgoff_t first, pgoff_t count);
+
+	/**
+	 * @set_pinned: the first pin came or the last one went; a chance to
+	 * spare the kernel vain work. &gpumem_object.lock is held. Optional.
+	 */
+	void (*set_pinned)(struct gpumem_object *bo, bool pinned);
+
+	/**
+	 * @lookup: the page at @index, NULL if it is not resident.
+	 * &gpumem_object.lock is held; the page may move when it is dropped,
+	 * unless the object is pinned.
+	 */
+	struct page *(*lookup)(struct gpumem_object *bo, pgoff_t index);
+
+	/**
+	 * @mmap: set up @vma. Takes over the reference on the object that the
+	 * caller took for the mapping if it returns 0.
+	 */
+	int (*mmap)(struct gpumem_object *bo, struct vm_area_struct *vma);
+
+	/**
+	 * @vmap: map into the kernel; resident and pinned.
+	 * &gpumem_object.vmap_lock is held.
+	 */
+	int (*vmap)(struct gpumem_object *bo, struct iosys_map *map);
+
+	/** @vunmap: undo @vmap. &gpumem_object.vmap_lock is held. */
+	void (*vunmap)(struct gpumem_object *bo, struct iosys_map *map);
+};
+
+/**
+ * struct gpumem_manager - what all objects share
+ */
+struct gpumem_manager {
+	/** @lock: protects @objects. Taken outside &gpumem_object.lock. */
+	struct mutex lock;
+
+	/** @objects: every object. One in the list is not yet freed. */
+	struct list_head objects;
+
+	/** @next_id: for &gpumem_object.id. */
+	atomic64_t next_id;
+};
+
+extern struct gpumem_manager gpumem_manager;
+
+extern const struct gpumem_backing gpumem_gemfs_backing;
+extern const struct gpumem_backing gpumem_mops_backing;
+extern const struct gpumem_backing gpumem_import_backing;
+
+struct gpumem_object *
+gpumem_object_create_imported(struct drm_device *dev, size_t size,
+			      struct sg_table *sgt);
+
+/* For backings: */
+int gpumem_object_begin_move(struct gpumem_object *bo);
+void gpumem_object_end_move(struct gpumem_object *bo, int result);
+void gpumem_object_add_resident(struct gpumem_object *bo, long pages);
+int gpumem_object_vmap_pages(struct gpumem_object *bo, struct iosys_map *map);
+void gpumem_object_vunmap_pages(struct gpumem_object *bo,
+				struct iosys_map *map);
+
+#endif /* _GPUMEM_INTERNAL_H_ */

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * GEM helper for drivers whose buffers stay movable: what a driver needs, and all
+ * of it. docs/adopting.md shows how a driver uses it.
+ *
+ * A buffer's pages may move whenever it is not pinned. A driver pins it for as
+ * long as its hardware reads or writes it without a fence in the buffer's
+ * reservation object. How pages are made movable is a backing's business.
+ */
+#ifndef _DRM_GPUMEM_HELPER_H_
+#define _DRM_GPUMEM_HELPER_H_
+
+#include <linux/atomic.h>
+#include <linux/iosys-map.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+#include <drm/drm_gem.h>
+
+struct dma_buf_attachment;
+struct drm_device;
+struct drm_file;
+struct drm_mode_create_dumb;
+struct file;
+struct gpumem_backing;
+struct inode;
+struct page;
+struct sg_table;
+struct vm_area_struct;
+
+/**
+ * struct gpumem_config - what a driver wants of its buffers
+ *
+ * All zero is the default: the default backing, movable pages.
+ */
+struct gpumem_config {
+	/** @backing: from gpumem_backing_find(), or NULL for the default. */
+	const struct gpumem_backing *backing;
+
+	/**
+	 * @unmovable: allocate pages that never move, as drivers without this
+	 * helper do; for comparison.
+	 */
+	bool unmovable;
+};
+
+/**
+ * struct gpumem_object - a buffer with movable backing pages
+ */
+struct gpumem_object {
+	/** @base: the GEM object. */
+	struct drm_gem_object base;
+
+	/** @backing: how the pages are kept; constant. */
+	const struct gpumem_backing *backing;
+
+	/** @movable: pages are handed to the kernel as movable; constant. */
+	bool movable;
+
+	/** @id: number for debugfs and tracepoints; constant. */
+	u64 id;
+
+	/** @link: in the list of all objects; protected by the list's lock. */
+	struct list_head link;
+
+	/**
+	 * @lock: protects @pins, @resident, @pages and the residency of every
+	 * page. Callbacks of the kernel only trylock it. See the top of
+	 * gpumem_object.c for its place in the lock order.
+	 */
+	struct mutex lock;
+
+	/**
+	 * @pins: reasons to keep the pages where they are. Written under @lock;
+	 * a callback may peek at it without, then asks again under @lock.
+	 */
+	unsigned int pins;
+
+	/** @resident: pages that have memory. Written under @lock. */
+	unsigned long resident;
+
+	/** @moved: page moves so far. Written under @lock. */
+	u64 moved;
+
+	/**
+	 * @vmap_lock: protects @vmap_users and @vmap; not every kernel holds
+	 * the reservation for vmap.
+	 */
+	struct mutex vmap_lock;
+
+	/** @vmap_users: users of @vmap. */
+	unsigned int vmap_users;
+
+	/** @vmap: kernel mapping while @vmap_users. */
+	struct iosys_map vmap;
+
+	/** @pages: the slots (mops); protected by @lock. */
+	struct page **pages;
+
+	/** @inode: owner of the page cache that has the slots (gemfs). */
+	struct inode *inode;
+
+	/** @file: what mappings hold (gemfs); not a reference, may be NULL. */
+	struct file *file;
+
+	/** @sgt: the importer's table (imported objects only); constant. */
+	struct sg_table *sgt;
+};
+
+#define to_gpumem_object(obj) container_of(obj, struct gpumem_object, base)
+
+/**
+ * struct gpumem_counters - state and events over all objects of all drivers
+ *
+ * Field names and meanings as in struct drm_gpumem_stats.
+ */
+struct gpumem_counters {
+	/* state now */
+	atomic64_t objects;
+	atomic64_t bytes;
+	atomic64_t resident_pages;
+	atomic64_t pinned_objects;
+	/* events since load */
+	atomic64_t isolated;
+	atomic64_t moved;
+	atomic64_t put_back;
+	atomic64_t refused_pinned;
+	atomic64_t refused_busy;
+	atomic64_t faults;
+};
+
+extern struct gpumem_counters gpumem_counters;
+
+const struct gpumem_backing *gpumem_backing_find(const char *name);
+u32 gpumem_backing_id(const struct gpumem_backing *backing);
+
+struct gpumem_object *gpumem_object_create(struct drm_device *dev, size_t size,
+					   const struct gpumem_config *config);
+
+int gpumem_object_pin(struct gpumem_object *bo);
+void gpumem_object_unpin(struct gpumem_object *bo);
+void gpumem_object_unpin_many(struct gpumem_object *bo, unsigned int pins);
+
+/* For &drm_gem_object_funcs. */
+extern const struct drm_gem_object_funcs gpumem_object_funcs;
+
+void gpumem_object_free(struct drm_gem_object *obj);
+int gpumem_object_prime_pin(struct drm_gem_object *obj);
+void gpumem_object_prime_unpin(struct drm_gem_object *obj);
+struct sg_table *gpumem_object_get_sg_table(struct drm_gem_object *obj);
+int gpumem_object_vmap(struct drm_gem_object *obj, struct iosys_map *map);
+void gpumem_object_vunmap(struct drm_gem_object *obj, struct iosys_map *map);
+int gpumem_object_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma);
+enum drm_gem_object_status gpumem_object_status(struct drm_gem_object *obj);
+size_t gpumem_object_rss(struct drm_gem_object *obj);
+
+/* For &drm_driver. */
+struct drm_gem_object *
+gpumem_prime_import_sg_table(struct drm_device *dev,
+			     struct dma_buf_attachment *attach,
+			     struct sg_table *sgt);
+int gpumem_dumb_create(struct drm_file *file, struct drm_device *dev,
+		       struct drm_mode_create_dumb *args);
+int gpumem_dumb_create_config(struct drm_file *file, struct drm_device *dev,
+			      struct drm_mode_create_dumb *args,
+			      const struct gpumem_config *config);
+int gpumem_dumb_map_offset(struct drm_file *file, struct drm_device *dev,
+			   u32 handle, u64 *offset);
+
+/**
+ * GPUMEM_OBJECT_FUNCS - a driver's own &drm_gem_object_funcs start with these
+ *
+ * A driver that sets &drm_driver.gem_create_object and leaves
+ * &drm_gem_object.funcs alone gets gpumem_object_funcs, which has no more.
+ */
+#define GPUMEM_OBJECT_FUNCS \
+	.free = gpumem_object_free, \
+	.pin = gpumem_object_prime_pin, \
+	.unpin = gpumem_object_prime_unpin, \
+	.get_sg_table = gpumem_object_get_sg_table, \
+	.vmap = gpumem_object_vmap, \
+	.vunmap = gpumem_object_vunmap, \
+	.mmap = gpumem_object_mmap, \
+	GPUMEM_GEM_OBJECT_STATUS(gpumem_object_status, gpumem_object_rss)
+
+/**
+ * DRM_GPUMEM_DRIVER_OPS - what a &drm_driver needs to use this helper
+ *
+ * Takes the place of DRM_GEM_SHMEM_DRIVER_OPS.
+ */
+#define DRM_GPUMEM_DRIVER_OPS \
+	GPUMEM_DRM_DRIVER_PRIME \
+	.gem_prime_import_sg_table = gpumem_prime_import_sg_table, \
+	.dumb_map_offset = gpumem_dumb_map_offset, \
+	.dumb_create = gpumem_dumb_create
+
+/**
+ * gpumem_object_pages - number of page slots
+ * @bo: the object
+ *
+ * Returns: the size in pages.
+ */
+static inline pgoff_t gpumem_object_pages(const struct gpumem_object *bo)
+{
+	return bo->base.size >> PAGE_SHIFT;
+}
+
+#endif /* _DRM_GPUMEM_HELPER_H_ */
