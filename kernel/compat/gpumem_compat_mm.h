@@ -5,6 +5,7 @@
 
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/gfp.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -73,5 +74,16 @@ static inline struct file *get_file_active(struct file **where)
 	return file;
 }
 #endif
+
+/* What a contiguous range is for became a set of flags in 6.18. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#include <linux/mmzone.h>
+#define GPUMEM_CONTIG_PLAIN	MIGRATE_MOVABLE
+#else
+#define GPUMEM_CONTIG_PLAIN	ACR_FLAGS_NONE
+#endif
+/* A macro: only tests call it, and not every kernel's configuration has it. */
+#define gpumem_alloc_contig_range(first, end) \
+	alloc_contig_range(first, end, GPUMEM_CONTIG_PLAIN, GFP_KERNEL)
 
 #endif /* _GPUMEM_COMPAT_MM_H_ */

@@ -11,8 +11,8 @@ from .cli import REPOSITORY
 from .errors import OWN_FAILURE, VmError
 
 DESCRIPTION = """\
-Build everything for the guest, in the Debian build root: gpumem*.ko and vkms.ko
-for one kernel, then the CMake project with its 'guest' preset. Results are in
+Build everything for the guest, in the Debian build root: gpumem*.ko, vkms.ko
+and the tests' modules for one kernel, then the CMake project with its 'guest' preset. Results are in
 build/guest/. Only what changed is built again."""
 
 
@@ -56,7 +56,7 @@ def main(arguments):
     try:
         kernel = kernels.get(parsed.kernel)
         modules.vkms(kernel)
-        modules.gpumem(kernel, REPOSITORY)
+        modules.test_modules(kernel, REPOSITORY)
         project()
         if parsed.tests:
             unit_tests()

@@ -66,6 +66,11 @@ def _mirror(source, target):
             path.unlink()
 
 
+def work_directory(kernel, repository):
+    """Where the repository's own modules are built for a kernel."""
+    return repository / "build/guest/modules" / kernel.release
+
+
 def gpumem(kernel, repository):
     """Our modules for a kernel, by name in the order in which they load.
 
@@ -73,7 +78,7 @@ def gpumem(kernel, repository):
     """
     if not (repository / "kernel/Kbuild").exists():
         raise VmError(f"{repository}/kernel/Kbuild is missing: not a gpumem repository? (--no-module goes without)")
-    work = repository / "build/guest/modules" / kernel.release
+    work = work_directory(kernel, repository)
     stamp = work / "stamp"
     files = {name: work / f"kernel/{name}.ko" for name in GPUMEM_MODULES}
     with cache.lock(work / ".lock"):
@@ -88,6 +93,23 @@ def gpumem(kernel, repository):
             _make(kernel, "kernel", work, ["W=1"], "gpumem.ko")
             stamp.write_text(sources, encoding="ascii")
         return {name: path.read_bytes() for name, path in files.items()}
+
+
+def test_modules(kernel, repository):
+    """Build tests/kmod/ for a kernel; the directory that holds the modules."""
+    built = gpumem(kernel, repository)
+    work = work_directory(kernel, repository)
+    stamp = work / "tests-stamp"
+    with cache.lock(work / ".lock"):
+        sources = cache.key(cache.tree_key(repository / "tests/kmod"), *(cache.key(data) for data in built.values()))
+        if not (stamp.exists() and stamp.read_text(encoding="ascii") == sources):
+            cache.say(f"building the tests' modules for {kernel.release}")
+            stamp.unlink(missing_ok=True)
+            _mirror(repository / "tests/kmod", work / "tests/kmod")
+            _make(kernel, "tests/kmod", work, ["W=1", "KBUILD_EXTRA_SYMBOLS=/module/kernel/Module.symvers"],
+                  "tests/kmod")
+            stamp.write_text(sources, encoding="ascii")
+    return work / "tests/kmod"
 
 
 def dependencies(module_bytes):

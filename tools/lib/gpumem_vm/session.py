@@ -90,7 +90,7 @@ class Session:
         out = options.repository / "out/vm"
         config = {
             "REPOSITORY": str(options.repository), "REPOSITORY_CACHE": "cache=mmap",
-            "OUT": str(out), "SHARES": str(len(options.share)),
+            "OUT": str(out), "TEST_MODULES": str(modules.work_directory(self.kernel, options.repository) / "tests/kmod"), "SHARES": str(len(options.share)),
             "GUEST_PATH": f"{options.repository}/build/guest/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "GUEST_TERM": os.environ.get("TERM", "dumb"),
         }
