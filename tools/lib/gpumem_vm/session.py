@@ -21,6 +21,9 @@ LAST_LINES = 100
 # After the guest's own end mark this long for the serial line to catch up.
 DRAIN_SECONDS = 5
 
+# When COMMAND has outlived its limit, this long for the guest to say what it does.
+BACKTRACE_SECONDS = 3
+
 BASE_MODULES = ["virtio_pci", "virtio_blk", "virtio_console", "squashfs", "overlay", "9p", "9pnet_virtio"]
 
 
@@ -183,13 +186,24 @@ class _Pump:
         while not self.exited and selectors_open(self._selector):
             left = self._deadline - time.monotonic()
             if left <= 0:
-                self.outcome.timed_out = self.outcome.started
+                if self.outcome.started and not self.outcome.timed_out:
+                    self.outcome.timed_out = True
+                    self._ask_for_backtraces()
+                    continue
                 return
             for key, _ in self._selector.select(min(left, 1)):
                 key.data(key.fileobj)
             if self.machine.process.poll() is not None:
                 break
         self._drain()
+
+    def _ask_for_backtraces(self):
+        """What the guest is doing is worth a moment before it is killed."""
+        self._deadline = time.monotonic() + BACKTRACE_SECONDS
+        try:
+            self.ports["control"].send(b"backtrace\n", socket.MSG_DONTWAIT)
+        except OSError:
+            self._deadline = 0
 
     def _drain(self):
         """What is still on its way when the guest says that it is done."""
