@@ -20,8 +20,10 @@ using gpumem::internal::no_throw;
 namespace {
 
 int pin_ioctl(gpumem_device &dev, unsigned long request,
-              std::span<const std::uint32_t> handles) {
+              std::span<const std::uint32_t> handles,
+              std::uint32_t flags = 0) {
     drm_gpumem_pin args{};
+    args.flags = flags;
     args.handles = reinterpret_cast<std::uintptr_t>(handles.data());
     args.count = static_cast<std::uint32_t>(handles.size());
     return dev.ioctl(request, &args);
@@ -63,10 +65,12 @@ void drop_pins(gpumem_bo &bo) {
 
 } // namespace gpumem::internal
 
-int gpumem_bo_pin(gpumem_bo *bo) {
+static_assert(GPUMEM_BO_PIN_LONGTERM == GPUMEM_PIN_LONGTERM);
+
+int gpumem_bo_pin(gpumem_bo *bo, uint32_t flags) {
     if (!bo)
         return -EINVAL;
-    return gpumem_bo_pin_many(bo->dev, &bo, 1);
+    return gpumem_bo_pin_many(bo->dev, &bo, 1, flags);
 }
 
 int gpumem_bo_unpin(gpumem_bo *bo) {
@@ -76,13 +80,13 @@ int gpumem_bo_unpin(gpumem_bo *bo) {
 }
 
 int gpumem_bo_pin_many(gpumem_device *dev, gpumem_bo *const *bos,
-                       uint32_t count) {
+                       uint32_t count, uint32_t flags) {
     int ret = check_array(dev, bos, count);
     if (ret < 0)
         return ret;
     return no_throw([&] {
         const std::span all(bos, count);
-        ret = pin_ioctl(*dev, DRM_IOCTL_GPUMEM_PIN, handles_of(all));
+        ret = pin_ioctl(*dev, DRM_IOCTL_GPUMEM_PIN, handles_of(all), flags);
         if (ret < 0)
             return ret;
         for (gpumem_bo *bo : all)

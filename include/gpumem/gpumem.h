@@ -143,11 +143,22 @@ GPUMEM_API int gpumem_bo_map(struct gpumem_bo *bo, void **addr);
 GPUMEM_API int gpumem_bo_unmap(struct gpumem_bo *bo);
 
 /**
+ * Flag of a pin: it may last for long, as one for a device that keeps the
+ * addresses. Pages in memory that must stay free of such pins (ZONE_MOVABLE, CMA)
+ * are replaced first.
+ */
+#define GPUMEM_BO_PIN_LONGTERM (1U << 0)
+
+/**
  * Make the pages resident and keep them where they are. Pins nest. Without
  * CAP_IPC_LOCK a pinned buffer counts against RLIMIT_MEMLOCK, once per device.
- * Errors: -ENOMEM (no memory, or the limit), -EINTR, -EOVERFLOW; then nothing is pinned.
+ * @flags: 0 or GPUMEM_BO_PIN_LONGTERM.
+ * Errors: -ENOMEM (no memory, or the limit), -EINTR, -EOVERFLOW, -EINVAL
+ * (unknown flags); with GPUMEM_BO_PIN_LONGTERM also -EBUSY (a page has to be
+ * replaced and is in use, or pinned without the flag) and -EHWPOISON (such a
+ * page cannot be read). Then nothing is pinned.
  */
-GPUMEM_API int gpumem_bo_pin(struct gpumem_bo *bo);
+GPUMEM_API int gpumem_bo_pin(struct gpumem_bo *bo, uint32_t flags);
 
 /** Undo one pin made through this device. Errors: -EINVAL (none left). */
 GPUMEM_API int gpumem_bo_unpin(struct gpumem_bo *bo);
@@ -158,7 +169,8 @@ GPUMEM_API int gpumem_bo_unpin(struct gpumem_bo *bo);
  * device), and those of the single calls.
  */
 GPUMEM_API int gpumem_bo_pin_many(struct gpumem_device *dev,
-                                  struct gpumem_bo *const *bos, uint32_t count);
+                                  struct gpumem_bo *const *bos, uint32_t count,
+                                  uint32_t flags);
 GPUMEM_API int gpumem_bo_unpin_many(struct gpumem_device *dev,
                                     struct gpumem_bo *const *bos,
                                     uint32_t count);

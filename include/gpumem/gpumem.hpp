@@ -168,6 +168,9 @@ private:
     std::span<std::byte> bytes_;
 };
 
+/** How long a pin is meant to last; GPUMEM_BO_PIN_LONGTERM says more. */
+enum class PinFor : std::uint32_t { now = 0, long_time = GPUMEM_BO_PIN_LONGTERM };
+
 /** One pin: the buffer's pages are resident and stay where they are. */
 class Pin {
 public:
@@ -226,8 +229,10 @@ public:
     }
 
     /** Pin; pins nest, the pages may move again when the last one is gone. */
-    [[nodiscard]] Pin pin() const {
-        detail::check(::gpumem_bo_pin(bo_.get()), "gpumem_bo_pin");
+    [[nodiscard]] Pin pin(PinFor how = PinFor::now) const {
+        detail::check(::gpumem_bo_pin(bo_.get(),
+                                      static_cast<std::uint32_t>(how)),
+                      "gpumem_bo_pin");
         return Pin(bo_);
     }
 
@@ -288,7 +293,7 @@ public:
 private:
     friend class Device;
     PinSet(std::shared_ptr<::gpumem_device> device,
-           std::span<const Bo *const> bos) {
+           std::span<const Bo *const> bos, PinFor how) {
         std::vector<::gpumem_bo *> raw;
         std::vector<detail::SharedBo> owned;
         raw.reserve(bos.size());
@@ -299,7 +304,8 @@ private:
         }
         detail::check(::gpumem_bo_pin_many(
                           device.get(), raw.data(),
-                          static_cast<std::uint32_t>(raw.size())),
+                          static_cast<std::uint32_t>(raw.size()),
+                          static_cast<std::uint32_t>(how)),
                       "gpumem_bo_pin_many");
         device_ = std::move(device);
         raw_ = std::move(raw);
@@ -367,8 +373,9 @@ public:
     }
 
     /** Pin up to 4096 buffers of this device in one call, all or none. */
-    [[nodiscard]] PinSet pin(std::span<const Bo *const> bos) const {
-        return {dev_, bos};
+    [[nodiscard]] PinSet pin(std::span<const Bo *const> bos,
+                             PinFor how = PinFor::now) const {
+        return {dev_, bos, how};
     }
 
     /** The C handle, still owned by this object. */

@@ -51,6 +51,47 @@ gpumem_filemap_get_folio(struct address_space *mapping, pgoff_t index,
 #define __filemap_get_folio	gpumem_filemap_get_folio
 #endif
 
+/* Before 6.3 the page cache replaces pages. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static inline void replace_page_cache_folio(struct folio *old,
+					    struct folio *new)
+{
+	replace_page_cache_page(&old->page, &new->page);
+}
+#endif
+
+/*
+ * Let go of a reference on a folio, and of those that batches of this CPU hold.
+ * No kernel exports lru_add_drain(), but all call it here.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+#include <linux/pagevec.h>
+
+static inline void gpumem_put_and_drain_local_lru(struct folio *folio)
+{
+	struct pagevec batch;
+
+	pagevec_init(&batch);
+	pagevec_add(&batch, &folio->page);
+	__pagevec_release(&batch);
+}
+#else
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#include <linux/pagevec.h>
+#else
+#include <linux/folio_batch.h>
+#endif
+
+static inline void gpumem_put_and_drain_local_lru(struct folio *folio)
+{
+	struct folio_batch batch;
+
+	folio_batch_init(&batch);
+	folio_batch_add(&batch, folio);
+	folio_batch_release(&batch);
+}
+#endif
+
 /* Before 6.4 a copy that meets bad memory is a machine check. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
 static inline int copy_mc_highpage(struct page *to, struct page *from)

@@ -280,18 +280,35 @@ static int gpumem_file_enter_pins(struct gpumem_file *file,
 	return ret;
 }
 
+static int gpumem_file_pin_object(struct drm_gem_object *obj, bool longterm)
+{
+	struct gpumem_object *bo = to_gpumem_object(obj);
+	int ret;
+
+	if (!longterm)
+		return gpumem_object_pin(bo);
+
+	ret = dma_resv_lock_interruptible(obj->resv, NULL);
+	if (ret)
+		return ret;
+	ret = gpumem_object_pin_longterm(bo);
+	dma_resv_unlock(obj->resv);
+	return ret;
+}
+
 /**
  * gpumem_file_pin - pin objects for this file, all or none
  * @file: the file
  * @objs: objects, with references; one may occur more than once
  * @count: number of objects
+ * @longterm: with gpumem_object_pin_longterm()
  *
  * Returns: 0, -ENOENT if a handle was closed meanwhile, -ENOMEM if the user would
  * have more memory in place than RLIMIT_MEMLOCK allows, or an error of
- * gpumem_object_pin().
+ * gpumem_object_pin() or gpumem_object_pin_longterm().
  */
 int gpumem_file_pin(struct gpumem_file *file, struct drm_gem_object **objs,
-		    u32 count)
+		    u32 count, bool longterm)
 {
 	bool charge = !capable(CAP_IPC_LOCK);
 	unsigned long reserved = 0;
@@ -309,7 +326,7 @@ int gpumem_file_pin(struct gpumem_file *file, struct drm_gem_object **objs,
 	}
 
 	for (pinned = 0; pinned < count; pinned++) {
-		ret = gpumem_object_pin(to_gpumem_object(objs[pinned]));
+		ret = gpumem_file_pin_object(objs[pinned], longterm);
 		if (ret)
 			goto err_uncharge;
 	}

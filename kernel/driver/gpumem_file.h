@@ -21,7 +21,7 @@ void gpumem_file_close_object(struct gpumem_file *file,
 			      struct drm_gem_object *obj);
 
 int gpumem_file_pin(struct gpumem_file *file, struct drm_gem_object **objs,
-		    u32 count);
+		    u32 count, bool longterm);
 int gpumem_file_unpin(struct gpumem_file *file, struct drm_gem_object **objs,
 		      u32 count);
 u64 gpumem_file_pins(struct gpumem_file *file, struct drm_gem_object *obj);

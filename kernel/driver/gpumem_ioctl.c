@@ -108,14 +108,15 @@ static int gpumem_ioctl_pin(struct drm_device *dev, void *data,
 	struct drm_gem_object **objs;
 	int ret;
 
-	if (args->flags)
+	if (args->flags & ~GPUMEM_PIN_LONGTERM)
 		return -EINVAL;
 
 	objs = gpumem_get_objects(file, args->handles, args->count);
 	if (IS_ERR(objs))
 		return PTR_ERR(objs);
 
-	ret = gpumem_file_pin(file->driver_priv, objs, args->count);
+	ret = gpumem_file_pin(file->driver_priv, objs, args->count,
+			      args->flags & GPUMEM_PIN_LONGTERM);
 	gpumem_put_objects(objs, args->count);
 	return ret;
 }

@@ -23,11 +23,19 @@
  * gpumem_object_prime_pin - &drm_gem_object_funcs.pin
  * @obj: GEM object that gets a dma-buf attachment
  *
- * Returns: as gpumem_object_pin().
+ * Returns: as gpumem_object_pin_longterm(), but -ENOMEM for -EBUSY, which dma-buf
+ * does not expect: there is no memory that the importer may hold.
  */
 int gpumem_object_prime_pin(struct drm_gem_object *obj)
 {
-	return gpumem_object_pin(to_gpumem_object(obj));
+	int ret;
+
+	ret = gpumem_prime_pin_lock(obj);
+	if (ret)
+		return ret;
+	ret = gpumem_object_pin_longterm(to_gpumem_object(obj));
+	gpumem_prime_pin_unlock(obj);
+	return ret == -EBUSY ? -ENOMEM : ret;
 }
 EXPORT_SYMBOL_GPL(gpumem_object_prime_pin);
 

@@ -16,9 +16,9 @@
  *   - address_space_operations has no error_remove_folio: a poisoned page stays
  *     in its slot.
  *
- * Then only our migrate_folio and the freeing of the object take a folio out of
- * a slot. The first looks at the pin count under gpumem_object.lock, the second
- * happens when nobody can hold a pin. A folio that the kernel has isolated or
+ * Then only our migrate_folio, our reback and the freeing of the object take a
+ * folio out of a slot. The first two look at the pin count under
+ * gpumem_object.lock, the third happens when nobody can hold a pin. A folio that the kernel has isolated or
  * unmapped at the time of a pin is refused by migrate_folio and put back.
  *
  * While a folio is in a slot
@@ -66,6 +66,12 @@
 /* Neighbours that a fault maps as well, if they are resident. A power of 2. */
 #define GPUMEM_FAULT_AROUND	16
 
+/*
+ * Mark of a slot whose folio was allocated for a long pin. The kernel uses this
+ * one for write-back, of which there is none here.
+ */
+#define GPUMEM_GEMFS_SAFE	PAGECACHE_TAG_TOWRITE
+
 static struct vfsmount *gpumem_gemfs_mnt;
 
 static int gpumem_gemfs_init_fs_context(struct fs_context *fc)
@@ -95,6 +101,29 @@ static void gpumem_gemfs_unload(void)
 	kern_unmount(gpumem_gemfs_mnt);
 }
 
+static bool gpumem_gemfs_is_safe(struct gpumem_object *bo, pgoff_t index)
+{
+	return xa_get_mark(&bo->inode->i_mapping->i_pages, index,
+			   GPUMEM_GEMFS_SAFE);
+}
+
+static void gpumem_gemfs_set_safe(struct gpumem_object *bo, pgoff_t index,
+				  bool safe)
+{
+	struct xarray *slots = &bo->inode->i_mapping->i_pages;
+
+	lockdep_assert_held(&bo->lock);
+
+	if (safe == gpumem_gemfs_is_safe(bo, index))
+		return;
+	xa_lock_irq(slots);
+	if (safe)
+		__xa_set_mark(slots, index, GPUMEM_GEMFS_SAFE);
+	else
+		__xa_clear_mark(slots, index, GPUMEM_GEMFS_SAFE);
+	xa_unlock_irq(slots);
+}
+
 static int gpumem_gemfs_migrate_folio(struct address_space *mapping,
 				      struct folio *dst, struct folio *src,
 				      enum migrate_mode mode)
@@ -106,6 +135,11 @@ static int gpumem_gemfs_migrate_folio(struct address_space *mapping,
 	ret = gpumem_object_begin_move(bo);
 	if (!ret) {
 		ret = migrate_folio(mapping, dst, src, mode);
+		if (!ret) {
+			/* The kernel chose the memory. */
+			gpumem_gemfs_set_safe(bo, index, false);
+			gpumem_object_got_page(bo, &dst->page);
+		}
 		gpumem_object_end_move(bo, ret);
 	}
 	trace_gpumem_migrate(bo->id, index, folio_pfn(src), folio_pfn(dst),
@@ -211,7 +245,7 @@ static void gpumem_gemfs_commit(struct gpumem_object *bo, pgoff_t first,
 }
 
 static int gpumem_gemfs_populate(struct gpumem_object *bo, pgoff_t first,
-				 pgoff_t count)
+				 pgoff_t count, bool longterm)
 {
 	struct address_space *mapping = bo->inode->i_mapping;
 	gfp_t gfp = mapping_gfp_mask(mapping);
@@ -222,18 +256,15 @@ static int gpumem_gemfs_populate(struct gpumem_object *bo, pgoff_t first,
 
 	lockdep_assert_held(&bo->lock);
 
-	/*
-	 * A request that cannot succeed would push everything else out of
-	 * memory before it failed.
-	 */
-	if (count > 1 && (long)(count - bo->resident) > si_mem_available())
+	if (longterm)
+		gfp &= ~__GFP_MOVABLE;
+	if (!gpumem_memory_is_left(count > 1 ? count - bo->resident : 1))
 		return -ENOMEM;
 
 	for (i = first; i < first + count; i++) {
-		if (fatal_signal_pending(current)) {
-			ret = -EINTR;
+		ret = gpumem_populate_check(added);
+		if (ret)
 			break;
-		}
 		folio = __filemap_get_folio(mapping, i, FGP_LOCK | FGP_CREAT,
 					    gfp);
 		if (IS_ERR(folio)) {
@@ -242,6 +273,10 @@ static int gpumem_gemfs_populate(struct gpumem_object *bo, pgoff_t first,
 		}
 		if (!folio_test_uptodate(folio)) {
 			folio_mark_dirty(folio);
+			if (longterm)
+				gpumem_gemfs_set_safe(bo, i, true);
+			else if (gfp & __GFP_MOVABLE)
+				gpumem_object_got_page(bo, &folio->page);
 			added++;
 		}
 		folio_unlock(folio);
@@ -254,6 +289,80 @@ static int gpumem_gemfs_populate(struct gpumem_object *bo, pgoff_t first,
 	if (!ret)
 		gpumem_object_add_resident(bo, added);
 	return ret;
+}
+
+/*
+ * Move a folio without the kernel's help, which modules cannot ask for. The
+ * caller has a reference on each.
+ */
+static int gpumem_gemfs_replace(struct gpumem_object *bo, struct folio *src,
+				struct folio *dst)
+{
+	struct address_space *mapping = bo->inode->i_mapping;
+	pgoff_t index;
+	int ret = 0;
+
+	folio_lock(src);
+	index = src->index;
+	unmap_mapping_pages(mapping, index, 1, false);
+	/*
+	 * One is the cache's, one our caller's. With the PTEs gone nobody gets
+	 * another that lasts: get_user_pages_fast() looks at the PTE again.
+	 */
+	if (folio_ref_count(src) != 2) {
+		ret = -EAGAIN;
+		goto out_unlock;
+	}
+	if (copy_mc_highpage(&dst->page, &src->page)) {
+		ret = -EHWPOISON;
+		goto out_unlock;
+	}
+
+	/* Nothing can fail any more. */
+	folio_lock(dst);
+	folio_mark_uptodate(dst);
+	folio_mark_dirty(dst);
+	replace_page_cache_folio(src, dst);
+	folio_add_lru(dst);
+	folio_unlock(dst);
+	gpumem_gemfs_set_safe(bo, index, true);
+	gpumem_object_count_move(bo);
+	trace_gpumem_migrate(bo->id, index, folio_pfn(src), folio_pfn(dst), 0);
+out_unlock:
+	folio_unlock(src);
+	return ret;
+}
+
+static int gpumem_gemfs_reback(struct gpumem_object *bo)
+{
+	gfp_t gfp = mapping_gfp_mask(bo->inode->i_mapping) &
+		    ~(__GFP_MOVABLE | __GFP_ZERO);
+	pgoff_t i, n = gpumem_object_pages(bo);
+	struct folio *src, *dst;
+	int ret, result = 0;
+
+	for (i = 0; i < n; i++) {
+		src = gpumem_gemfs_slot(bo, i);
+		if (!src || gpumem_gemfs_is_safe(bo, i) ||
+		    !gpumem_page_is_suspect(&src->page))
+			continue;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		dst = gpumem_memory_is_left(1) ? folio_alloc(gfp, 0) : NULL;
+		if (!dst)
+			return -ENOMEM;
+		folio_get(src);
+		ret = gpumem_gemfs_replace(bo, src, dst);
+		folio_put(src);
+		folio_put(dst);
+		/* One page in use does not keep the others from moving. */
+		if (ret == -EAGAIN)
+			result = ret;
+		else if (ret)
+			return ret;
+		cond_resched();
+	}
+	return result;
 }
 
 static void gpumem_gemfs_set_pinned(struct gpumem_object *bo, bool pinned)
@@ -293,7 +402,7 @@ static struct folio *gpumem_gemfs_get(struct gpumem_object *bo, pgoff_t index)
 		ret = mutex_lock_killable(&bo->lock);
 		if (ret)
 			return ERR_PTR(ret);
-		ret = gpumem_gemfs_populate(bo, index, 1);
+		ret = gpumem_gemfs_populate(bo, index, 1, false);
 		mutex_unlock(&bo->lock);
 		if (ret)
 			return ERR_PTR(ret);
@@ -462,6 +571,7 @@ const struct gpumem_backing gpumem_gemfs_backing = {
 	.init = gpumem_gemfs_init,
 	.fini = gpumem_gemfs_fini,
 	.populate = gpumem_gemfs_populate,
+	.reback = gpumem_gemfs_reback,
 	.set_pinned = gpumem_gemfs_set_pinned,
 	.lookup = gpumem_gemfs_lookup,
 	.mmap = gpumem_gemfs_mmap,

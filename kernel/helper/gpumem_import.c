@@ -24,7 +24,7 @@ static void gpumem_import_fini(struct gpumem_object *bo)
 }
 
 static int gpumem_import_populate(struct gpumem_object *bo, pgoff_t first,
-				  pgoff_t count)
+				  pgoff_t count, bool longterm)
 {
 	return 0;
 }

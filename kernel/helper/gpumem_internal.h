@@ -48,12 +48,25 @@ struct gpumem_backing {
 	void (*fini)(struct gpumem_object *bo);
 
 	/**
-	 * @populate: make @count pages from @first resident, all or none.
+	 * @populate: make @count pages from @first resident, all or none; with
+	 * @longterm from memory that a long pin may hold.
 	 * &gpumem_object.lock is held.
 	 *
 	 * Returns: 0, -ENOMEM, or -EINTR when the task is being killed.
 	 */
-	int (*populate)(struct gpumem_object *bo, pgoff_t first, pgoff_t count);
+	int (*populate)(struct gpumem_object *bo, pgoff_t first, pgoff_t count,
+			bool longterm);
+
+	/**
+	 * @reback: move pages that gpumem_page_is_suspect() to memory that a
+	 * long pin may hold. &gpumem_object.lock and the reservation are held,
+	 * there is no pin and no unsignalled fence. On error some pages have
+	 * moved and none is lost. Not called for objects that are not movable.
+	 *
+	 * Returns: 0, -ENOMEM, -EAGAIN if somebody uses a page, or -EINTR when
+	 * the task is being killed.
+	 */
+	int (*reback)(struct gpumem_object *bo);
 
 	/**
 	 * @set_pinned: the first pin came or the last one went; a chance to
@@ -112,6 +125,11 @@ gpumem_object_create_imported(struct drm_device *dev, size_t size,
 int gpumem_object_begin_move(struct gpumem_object *bo);
 void gpumem_object_end_move(struct gpumem_object *bo, int result);
 void gpumem_object_add_resident(struct gpumem_object *bo, long pages);
+void gpumem_object_count_move(struct gpumem_object *bo);
+void gpumem_object_got_page(struct gpumem_object *bo, struct page *page);
+int gpumem_populate_check(unsigned long added);
+bool gpumem_memory_is_left(unsigned long pages);
+bool gpumem_page_is_suspect(struct page *page);
 int gpumem_object_vmap_pages(struct gpumem_object *bo, struct iosys_map *map);
 void gpumem_object_vunmap_pages(struct gpumem_object *bo,
 				struct iosys_map *map);

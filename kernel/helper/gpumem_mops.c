@@ -52,6 +52,18 @@ static int gpumem_mops_init(struct gpumem_object *bo)
 	return bo->pages ? 0 : -ENOMEM;
 }
 
+/* Let go of a page that no slot has any more. */
+static void gpumem_mops_release(struct gpumem_object *bo, struct page *page)
+{
+	lock_page(page);
+	if (bo->movable)
+		__ClearPageMovable(page);
+	set_page_private(page, 0);
+	unlock_page(page);
+	/* An isolated page is freed when the kernel drops it. */
+	put_page(page);
+}
+
 static void gpumem_mops_fini(struct gpumem_object *bo)
 {
 	pgoff_t i, n = gpumem_object_pages(bo);
@@ -62,16 +74,8 @@ static void gpumem_mops_fini(struct gpumem_object *bo)
 	for (i = 0; i < n; i++) {
 		struct page *page = bo->pages[i];
 
-		if (!page)
-			continue;
-
-		lock_page(page);
-		if (bo->movable)
-			__ClearPageMovable(page);
-		set_page_private(page, 0);
-		unlock_page(page);
-		/* An isolated page is freed when the kernel drops it. */
-		put_page(page);
+		if (page)
+			gpumem_mops_release(bo, page);
 		cond_resched();
 	}
 	mutex_unlock(&bo->lock);
@@ -89,7 +93,7 @@ static void gpumem_mops_install(struct gpumem_object *bo, struct page *page)
 }
 
 static int gpumem_mops_populate(struct gpumem_object *bo, pgoff_t first,
-				pgoff_t count)
+				pgoff_t count, bool longterm)
 {
 	gfp_t gfp = GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN |
 		    __GFP_RETRY_MAYFAIL;
@@ -101,23 +105,17 @@ static int gpumem_mops_populate(struct gpumem_object *bo, pgoff_t first,
 
 	lockdep_assert_held(&bo->lock);
 
-	if (bo->movable)
+	if (bo->movable && !longterm)
 		gfp |= __GFP_MOVABLE;
-
-	/*
-	 * A request that cannot succeed would push everything else out of
-	 * memory before it failed.
-	 */
-	if (count > 1 && (long)(count - bo->resident) > si_mem_available())
+	if (!gpumem_memory_is_left(count > 1 ? count - bo->resident : 1))
 		return -ENOMEM;
 
 	for (i = first; i < first + count; i++) {
 		if (bo->pages[i])
 			continue;
-		if (fatal_signal_pending(current)) {
-			ret = -EINTR;
+		ret = gpumem_populate_check(added);
+		if (ret)
 			break;
-		}
 		page = alloc_page(gfp);
 		if (!page) {
 			ret = -ENOMEM;
@@ -131,10 +129,13 @@ static int gpumem_mops_populate(struct gpumem_object *bo, pgoff_t first,
 
 	list_for_each_entry_safe(page, next, &fresh, lru) {
 		list_del(&page->lru);
-		if (ret)
+		if (ret) {
 			__free_page(page);
-		else
-			gpumem_mops_install(bo, page);
+			continue;
+		}
+		gpumem_mops_install(bo, page);
+		if (gfp & __GFP_MOVABLE)
+			gpumem_object_got_page(bo, page);
 	}
 	if (!ret)
 		gpumem_object_add_resident(bo, added);
@@ -193,7 +194,7 @@ static vm_fault_t gpumem_mops_fault(struct vm_fault *vmf)
 	err = mutex_lock_killable(&bo->lock);
 	if (err)
 		goto out;
-	err = bo->pages[index] ? 0 : gpumem_mops_populate(bo, index, 1);
+	err = bo->pages[index] ? 0 : gpumem_mops_populate(bo, index, 1, false);
 	if (err)
 		goto out_unlock;
 
@@ -277,6 +278,7 @@ static int gpumem_mops_migrate(struct page *dst, struct page *src,
 	dst->index = index;
 	__SetPageMovable(dst, &gpumem_mops_ops);
 	bo->pages[index] = dst;
+	gpumem_object_got_page(bo, dst);
 
 	__ClearPageMovable(src);
 	set_page_private(src, 0);
@@ -287,6 +289,40 @@ out:
 	trace_gpumem_migrate(bo->id, index, page_to_pfn(src), page_to_pfn(dst),
 			     ret);
 	return ret;
+}
+
+static int gpumem_mops_reback(struct gpumem_object *bo)
+{
+	pgoff_t i, n = gpumem_object_pages(bo);
+	struct page *src, *dst;
+
+	for (i = 0; i < n; i++) {
+		src = bo->pages[i];
+		if (!src || !gpumem_page_is_suspect(src))
+			continue;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		dst = gpumem_memory_is_left(1) ?
+			alloc_page(GFP_HIGHUSER | __GFP_NOWARN |
+				   __GFP_RETRY_MAYFAIL) : NULL;
+		if (!dst)
+			return -ENOMEM;
+		dst->index = i;
+
+		/* Faults wait for the object's lock, so nobody writes. */
+		gpumem_mops_revoke(bo, i);
+		if (copy_mc_highpage(dst, src)) {
+			__free_page(dst);
+			return -EHWPOISON;
+		}
+		gpumem_mops_install(bo, dst);
+		gpumem_mops_release(bo, src);
+		gpumem_object_count_move(bo);
+		trace_gpumem_migrate(bo->id, i, page_to_pfn(src),
+				     page_to_pfn(dst), 0);
+		cond_resched();
+	}
+	return 0;
 }
 
 static void gpumem_mops_putback(struct page *page)
@@ -309,6 +345,7 @@ const struct gpumem_backing gpumem_mops_backing = {
 	.init = gpumem_mops_init,
 	.fini = gpumem_mops_fini,
 	.populate = gpumem_mops_populate,
+	.reback = gpumem_mops_reback,
 	.lookup = gpumem_mops_lookup,
 	.mmap = gpumem_mops_mmap,
 	.vmap = gpumem_object_vmap_pages,

@@ -25,6 +25,8 @@
  *   movable, isolated <-> pinned   first pin, last unpin. Pinning does not wait
  *                          for isolated pages: their migration is refused and
  *                          they are put back.
+ *   movable  -> pinned     with a long pin: a page that may lie in ZONE_MOVABLE
+ *                          or CMA is first replaced by another.
  *   any      -> empty      object freed. An isolated page loses its owner and
  *                          is freed by the kernel when it drops its reference;
  *                          so does a page that somebody else has a reference of.
@@ -58,9 +60,12 @@
  * reverse-map walk does; for this reason nothing here allocates under it.
  * Callbacks never call into importers of a dma-buf.
  */
+#include <linux/delay.h>
 #include <linux/dma-resv.h>
 #include <linux/export.h>
+#include <linux/mm.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include <drm/drm_device.h>
@@ -68,7 +73,14 @@
 #include <drm/drm_print.h>
 
 #include "gpumem_internal.h"
+#include "gpumem_lru.h"
 #include "gpumem_trace.h"
+
+/* Pages between two looks at how much memory is left. */
+#define GPUMEM_POPULATE_BATCH	256
+
+/* How often a long pin tries, a millisecond apart, to replace a page in use. */
+#define GPUMEM_REBACK_TRIES	20
 
 struct gpumem_manager gpumem_manager = {
 	.lock = __MUTEX_INITIALIZER(gpumem_manager.lock),
@@ -237,6 +249,54 @@ gpumem_object_create_imported(struct drm_device *dev, size_t size,
 				   sgt);
 }
 
+static int gpumem_object_reback(struct gpumem_object *bo)
+{
+	int ret;
+
+	if (!dma_resv_test_signaled(bo->base.resv, DMA_RESV_USAGE_BOOKKEEP))
+		return -EAGAIN;
+
+	/* Compaction need not start on what is about to be pinned. */
+	if (bo->backing->set_pinned)
+		bo->backing->set_pinned(bo, true);
+	ret = bo->backing->reback(bo);
+	if (!ret)
+		bo->suspect = false;
+	else if (bo->backing->set_pinned)
+		bo->backing->set_pinned(bo, false);
+	return ret;
+}
+
+/* Called with the object's reservation held if @longterm. */
+static int gpumem_object_do_pin(struct gpumem_object *bo, bool longterm)
+{
+	pgoff_t n = gpumem_object_pages(bo);
+	int ret;
+
+	ret = mutex_lock_killable(&bo->lock);
+	if (ret)
+		return ret;
+	if (bo->pins == UINT_MAX) {
+		ret = -EOVERFLOW;
+		goto out;
+	}
+	if (longterm && bo->suspect) {
+		ret = bo->pins ? -EBUSY : gpumem_object_reback(bo);
+		if (ret)
+			goto out;
+	}
+	if (bo->resident < n) {
+		ret = bo->backing->populate(bo, 0, n, longterm);
+		if (ret)
+			goto out;
+	}
+	gpumem_object_set_pins(bo, bo->pins + 1);
+	trace_gpumem_pin(bo->id, bo->pins);
+out:
+	mutex_unlock(&bo->lock);
+	return ret;
+}
+
 /**
  * gpumem_object_pin - make an object resident and keep its pages in place
  * @bo: the object
@@ -250,28 +310,55 @@ gpumem_object_create_imported(struct drm_device *dev, size_t size,
  */
 int gpumem_object_pin(struct gpumem_object *bo)
 {
-	pgoff_t n = gpumem_object_pages(bo);
-	int ret;
-
-	ret = mutex_lock_killable(&bo->lock);
-	if (ret)
-		return ret;
-	if (bo->pins == UINT_MAX) {
-		ret = -EOVERFLOW;
-		goto out;
-	}
-	if (bo->resident < n) {
-		ret = bo->backing->populate(bo, 0, n);
-		if (ret)
-			goto out;
-	}
-	gpumem_object_set_pins(bo, bo->pins + 1);
-	trace_gpumem_pin(bo->id, bo->pins);
-out:
-	mutex_unlock(&bo->lock);
-	return ret;
+	return gpumem_object_do_pin(bo, false);
 }
 EXPORT_SYMBOL_GPL(gpumem_object_pin);
+
+/**
+ * gpumem_object_pin_longterm - pin for longer than a task waits
+ * @bo: the object, its reservation locked
+ *
+ * As gpumem_object_pin(), but pages that may lie in ZONE_MOVABLE or CMA are first
+ * replaced by others, so that the pin does not defeat the purpose of that memory.
+ * Takes constant time only if no page has moved since the last long pin. Waits
+ * for the fences of the reservation if there is something to replace.
+ *
+ * Returns: as gpumem_object_pin(), or -EBUSY if such a page cannot be replaced
+ * because the object is pinned for a short time or somebody uses the page,
+ * -ERESTARTSYS if a signal ended a wait. On error nothing is pinned; some pages
+ * may have been replaced.
+ */
+int gpumem_object_pin_longterm(struct gpumem_object *bo)
+{
+	unsigned int tries = GPUMEM_REBACK_TRIES;
+	long left;
+	int ret;
+
+	dma_resv_assert_held(bo->base.resv);
+
+	if (READ_ONCE(bo->suspect)) {
+		left = dma_resv_wait_timeout(bo->base.resv,
+					     DMA_RESV_USAGE_BOOKKEEP, true,
+					     MAX_SCHEDULE_TIMEOUT);
+		if (left < 0)
+			return left;
+	}
+
+	for (;;) {
+		ret = gpumem_object_do_pin(bo, true);
+		if (ret != -EAGAIN)
+			return ret;
+		if (!--tries)
+			return -EBUSY;
+		/*
+		 * A page that was used lately may still be in a batch of some
+		 * CPU, and compaction holds the pages that it looks at.
+		 */
+		gpumem_drain_lru_batches();
+		fsleep(1000);
+	}
+}
+EXPORT_SYMBOL_GPL(gpumem_object_pin_longterm);
 
 /**
  * gpumem_object_unpin - undo one gpumem_object_pin()
@@ -355,14 +442,86 @@ err_busy:
 void gpumem_object_end_move(struct gpumem_object *bo, int result)
 {
 	if (!result) {
-		WRITE_ONCE(bo->moved, bo->moved + 1);
-		atomic64_inc(&gpumem_counters.moved);
+		gpumem_object_count_move(bo);
 	} else if (result == -EAGAIN) {
 		atomic64_inc(&gpumem_counters.refused_busy);
 	}
 	dma_resv_unlock(bo->base.resv);
 	mutex_unlock(&bo->lock);
 	fs_reclaim_release(GFP_KERNEL);
+}
+
+/**
+ * gpumem_object_count_move - account a page that moved
+ * @bo: the object, locked
+ */
+void gpumem_object_count_move(struct gpumem_object *bo)
+{
+	lockdep_assert_held(&bo->lock);
+
+	WRITE_ONCE(bo->moved, bo->moved + 1);
+	atomic64_inc(&gpumem_counters.moved);
+}
+
+/**
+ * gpumem_page_is_suspect - may this page lie where a long pin must not hold it?
+ * @page: page that was allocated with __GFP_MOVABLE
+ *
+ * A module can see zones but not the page blocks of CMA, so with CMA it may be
+ * any page.
+ *
+ * Returns: true if the page may be in ZONE_MOVABLE or CMA.
+ */
+bool gpumem_page_is_suspect(struct page *page)
+{
+	return IS_ENABLED(CONFIG_CMA) || is_zone_movable_page(page);
+}
+
+/**
+ * gpumem_object_got_page - a page allocated with __GFP_MOVABLE is in a slot
+ * @bo: the object, locked
+ * @page: the page
+ */
+void gpumem_object_got_page(struct gpumem_object *bo, struct page *page)
+{
+	lockdep_assert_held(&bo->lock);
+
+	if (!bo->suspect && gpumem_page_is_suspect(page))
+		WRITE_ONCE(bo->suspect, true);
+}
+
+/**
+ * gpumem_memory_is_left - can so many pages be had without pushing all else out?
+ * @pages: number of pages
+ *
+ * Pages of buffers cannot be reclaimed. A request that ends in failure anyway
+ * would first drop everything that can, and stop the machine for minutes.
+ *
+ * Returns: true if it is worth trying.
+ */
+bool gpumem_memory_is_left(unsigned long pages)
+{
+	long available = si_mem_available();
+
+	return available > 0 && pages <= available;
+}
+
+/**
+ * gpumem_populate_check - may a populate go on?
+ * @added: pages added so far
+ *
+ * Others allocate as well, so what was left at the start may not be any more.
+ *
+ * Returns: 0, -ENOMEM, or -EINTR when the task is being killed.
+ */
+int gpumem_populate_check(unsigned long added)
+{
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (added % GPUMEM_POPULATE_BATCH == GPUMEM_POPULATE_BATCH - 1 &&
+	    !gpumem_memory_is_left(1))
+		return -ENOMEM;
+	return 0;
 }
 
 /**

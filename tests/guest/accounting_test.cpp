@@ -98,7 +98,7 @@ TEST_F(MemoryCgroup, OfWhoTouchesABufferFirstIsCharged) {
 
 TEST_F(MemoryCgroup, OfWhoPinsABufferIsCharged) {
     const gpumem::Bo bo = device.create(SIZE);
-    ASSERT_EQ(in_group([&] { return gpumem_bo_pin(bo.get()) ? 1 : 0; }), 0);
+    ASSERT_EQ(in_group([&] { return gpumem_bo_pin(bo.get(), 0) ? 1 : 0; }), 0);
     EXPECT_GE(file_bytes(), SIZE);
 }
 
@@ -109,7 +109,7 @@ TEST_F(MemoryCgroup, AtItsLimitMakesAPinFailAndLeavesNothing) {
     map.data()[5 * PAGE] = std::byte{9};
     ASSERT_EQ(bo.query().resident_pages, 1U);
     EXPECT_EQ(
-        in_group([&] { return gpumem_bo_pin(bo.get()) == -ENOMEM ? 0 : 1; }),
+        in_group([&] { return gpumem_bo_pin(bo.get(), 0) == -ENOMEM ? 0 : 1; }),
         0);
     EXPECT_EQ(bo.query().resident_pages, 1U);
     EXPECT_EQ(bo.query().pins, 0U);

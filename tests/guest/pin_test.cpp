@@ -82,7 +82,7 @@ TEST(Pin, GoesWithTheLastHandle) {
     const Bo bo = device.create(PAGE);
     const gpumem::DmaBuf dmabuf = bo.export_dmabuf();
     Bo shared = other.import_dmabuf(dmabuf.fd());
-    ASSERT_EQ(gpumem_bo_pin(shared.get()), 0);
+    ASSERT_EQ(gpumem_bo_pin(shared.get(), 0), 0);
     EXPECT_EQ(bo.query().pins, 1U);
     EXPECT_EQ(bo.query().file_pins, 0U);
     shared = Bo();
@@ -148,7 +148,7 @@ TEST(Pin, WithoutMemoryFailsAndKeepsNothing) {
     const Device device = Device::open();
     const auto pages = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES));
     const Bo bo = device.create(pages * PAGE);
-    EXPECT_EQ(gpumem_bo_pin(bo.get()), -ENOMEM);
+    EXPECT_EQ(gpumem_bo_pin(bo.get(), 0), -ENOMEM);
     EXPECT_EQ(bo.query().resident_pages, 0U);
     EXPECT_EQ(bo.query().pins, 0U);
 }

@@ -6,6 +6,7 @@
 #include <gpumem/gpumem.hpp>
 #include <gtest/gtest.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -66,11 +67,15 @@ TEST_F(Refusal, CreateWithUnknownFlagsOrAHandle) {
 TEST_F(Refusal, MmapOffsetWithFlagsOffsetOrBadHandle) {
     drm_gpumem_mmap_offset args{};
     args.handle = bo.handle();
-    args.flags = 1;
-    EXPECT_EQ(call(DRM_IOCTL_GPUMEM_MMAP_OFFSET, args), EINVAL);
+    for (unsigned bit = 0; bit < 32; ++bit) {
+        args.flags = 1U << bit;
+        EXPECT_EQ(call(DRM_IOCTL_GPUMEM_MMAP_OFFSET, args), EINVAL) << bit;
+    }
     args.flags = 0;
-    args.offset = 1;
-    EXPECT_EQ(call(DRM_IOCTL_GPUMEM_MMAP_OFFSET, args), EINVAL);
+    for (unsigned bit = 0; bit < 64; ++bit) {
+        args.offset = std::uint64_t{1} << bit;
+        EXPECT_EQ(call(DRM_IOCTL_GPUMEM_MMAP_OFFSET, args), EINVAL) << bit;
+    }
     args.offset = 0;
     for (const std::uint32_t handle : {0U, 0x7fffU, 0xffffffffU}) {
         args.handle = handle;
@@ -88,8 +93,13 @@ TEST_F(Refusal, PinAndUnpin) {
         good.count = 1;
 
         drm_gpumem_pin args = good;
-        args.flags = 1;
-        EXPECT_EQ(call(request, args), EINVAL);
+        for (unsigned bit = 0; bit < 32; ++bit) {
+            if (request == DRM_IOCTL_GPUMEM_PIN &&
+                (1U << bit) == GPUMEM_PIN_LONGTERM)
+                continue;
+            args.flags = 1U << bit;
+            EXPECT_EQ(call(request, args), EINVAL) << bit;
+        }
         args = good;
         args.count = 0;
         EXPECT_EQ(call(request, args), EINVAL);
@@ -107,6 +117,32 @@ TEST_F(Refusal, PinAndUnpin) {
         handle = 0x7fff;
         EXPECT_EQ(call(request, args), ENOENT);
     }
+}
+
+TEST_F(Refusal, PinAndUnpinOfAnArrayThatEndsInAnUnmappedPage) {
+    auto *pages = static_cast<std::byte *>(
+        ::mmap(nullptr, 2 * PAGE, PROT_READ | PROT_WRITE,
+               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    ASSERT_NE(pages, MAP_FAILED);
+    ASSERT_EQ(::munmap(pages + PAGE, PAGE), 0);
+    const std::uint32_t handle = bo.handle();
+    for (std::size_t at = PAGE - 2 * sizeof(handle); at < PAGE;
+         at += sizeof(handle))
+        std::memcpy(pages + at, &handle, sizeof(handle));
+    drm_gpumem_pin args{};
+    args.handles = reinterpret_cast<std::uintptr_t>(pages) + PAGE -
+                   2 * sizeof(handle);
+    args.count = 3;
+    EXPECT_EQ(call(DRM_IOCTL_GPUMEM_PIN, args), EFAULT);
+    EXPECT_EQ(bo.query().pins, 0U);
+    args.count = 2;
+    ASSERT_EQ(::ioctl(device.fd(), DRM_IOCTL_GPUMEM_PIN, &args), 0);
+    args.count = 3;
+    EXPECT_EQ(call(DRM_IOCTL_GPUMEM_UNPIN, args), EFAULT);
+    EXPECT_EQ(bo.query().pins, 2U);
+    args.count = 2;
+    EXPECT_EQ(::ioctl(device.fd(), DRM_IOCTL_GPUMEM_UNPIN, &args), 0);
+    ::munmap(pages, PAGE);
 }
 
 TEST_F(Refusal, UnpinWithoutPin) {

@@ -70,6 +70,28 @@ bool kernel_is_at_least(int major, int minor) {
     return std::pair(running_major, running_minor) >= std::pair(major, minor);
 }
 
+bool is_in_zone_movable(std::uint64_t frame) {
+    std::istringstream lines(read_file("/proc/zoneinfo"));
+    bool movable = false;
+    std::uint64_t spanned = 0;
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        std::string key;
+        words >> key;
+        if (key == "Node")
+            movable = line.find(" Movable") != std::string::npos;
+        else if (movable && key == "spanned")
+            words >> spanned;
+        else if (movable && key == "start_pfn:") {
+            std::uint64_t first = 0;
+            words >> first;
+            if (frame >= first && frame < first + spanned)
+                return true;
+        }
+    }
+    return false;
+}
+
 int shell(const std::string &command) {
     const int status = std::system((command + " >/dev/null 2>&1").c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;

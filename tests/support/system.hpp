@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -26,6 +27,9 @@ int in_child(const std::function<int()> &body);
 
 // The running kernel is at least this version.
 bool kernel_is_at_least(int major, int minor);
+
+// The page frame lies in ZONE_MOVABLE, which a guest has with movablecore=.
+bool is_in_zone_movable(std::uint64_t frame);
 
 // Exit status of a command run by the shell; its output is dropped.
 int shell(const std::string &command);

@@ -38,9 +38,9 @@ TEST_F(DmaBufs, DestroyDropsOnlyItsOwnPins) {
     ASSERT_EQ(gpumem_bo_create(dev, 1, 0, &bo), 0);
     ASSERT_EQ(gpumem_bo_export_dmabuf(bo, &fd), 0);
     ASSERT_EQ(gpumem_bo_import_dmabuf(dev, fd, &again), 0);
-    ASSERT_EQ(gpumem_bo_pin(bo), 0);
+    ASSERT_EQ(gpumem_bo_pin(bo, 0), 0);
     for (int i = 0; i < 100; ++i)
-        ASSERT_EQ(gpumem_bo_pin(again), 0);
+        ASSERT_EQ(gpumem_bo_pin(again, 0), 0);
     gpumem_bo_destroy(again);
     EXPECT_EQ(sys.objects.begin()->second.pins, 1U);
     EXPECT_EQ(gpumem_bo_unpin(bo), 0);

@@ -84,6 +84,9 @@ int FakeSystem::ioctl(int fd, unsigned long request, void *arg) {
     case DRM_IOCTL_GPUMEM_PIN:
     case DRM_IOCTL_GPUMEM_UNPIN: {
         const auto *args = static_cast<drm_gpumem_pin *>(arg);
+        if (args->flags & ~std::uint32_t{GPUMEM_PIN_LONGTERM})
+            return -EINVAL;
+        pin_flags = args->flags;
         const auto *handles =
             reinterpret_cast<const std::uint32_t *>(args->handles);
         for (std::uint32_t i = 0; i < args->count; ++i)

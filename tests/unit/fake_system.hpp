@@ -34,6 +34,7 @@ public:
                                              {"/dev/dri/renderD129", "gpumem"}};
     std::map<int, std::string> open_files;           // fd -> driver
     std::map<std::uint32_t, Object> objects;         // by handle
+    std::uint32_t pin_flags = 0;                     // of the last pin or unpin
     std::map<int, std::uint32_t> dmabufs;            // fd -> handle
     std::set<void *> maps;
 

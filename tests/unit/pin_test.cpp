@@ -44,6 +44,19 @@ TEST_F(Pins, OfManyAreOneCall) {
     EXPECT_EQ(a.query().pins + b.query().pins, 0U);
 }
 
+TEST_F(Pins, PassTheirFlagsOn) {
+    const auto bo = device.create(1);
+    const auto pin = bo.pin(gpumem::PinFor::long_time);
+    EXPECT_EQ(sys.pin_flags, GPUMEM_BO_PIN_LONGTERM);
+    const std::array<const gpumem::Bo *, 1> one{&bo};
+    const auto pins = device.pin(one, gpumem::PinFor::long_time);
+    EXPECT_EQ(sys.pin_flags, GPUMEM_BO_PIN_LONGTERM);
+    const auto plain = bo.pin();
+    EXPECT_EQ(sys.pin_flags, 0U);
+    EXPECT_EQ(gpumem_bo_pin(bo.get(), 2), -EINVAL);
+    EXPECT_EQ(bo.query().pins, 3U);
+}
+
 TEST_F(Pins, RefuseBadArrays) {
     const auto bo = device.create(1);
     const auto other_device = gpumem::Device::open();
@@ -52,7 +65,12 @@ TEST_F(Pins, RefuseBadArrays) {
     gpumem_bo *const none = nullptr;
     gpumem_bo *const foreign = other.get();
     const std::vector<gpumem_bo *> many(GPUMEM_PIN_MAX_HANDLES + 1, good);
-    for (const auto call : {gpumem_bo_pin_many, gpumem_bo_unpin_many}) {
+    const auto pin_many = [](gpumem_device *dev, gpumem_bo *const *bos,
+                             std::uint32_t count) {
+        return gpumem_bo_pin_many(dev, bos, count, 0);
+    };
+    for (int (*const call)(gpumem_device *, gpumem_bo *const *, std::uint32_t) :
+         {+pin_many, gpumem_bo_unpin_many}) {
         EXPECT_EQ(call(device.get(), &good, 0), -EINVAL);
         EXPECT_EQ(call(device.get(), nullptr, 1), -EINVAL);
         EXPECT_EQ(call(nullptr, &good, 1), -EINVAL);
@@ -61,14 +79,14 @@ TEST_F(Pins, RefuseBadArrays) {
         EXPECT_EQ(call(device.get(), many.data(), GPUMEM_PIN_MAX_HANDLES + 1),
                   -E2BIG);
     }
-    EXPECT_EQ(gpumem_bo_pin(nullptr), -EINVAL);
+    EXPECT_EQ(gpumem_bo_pin(nullptr, 0), -EINVAL);
     EXPECT_EQ(gpumem_bo_unpin(nullptr), -EINVAL);
     EXPECT_EQ(bo.query().pins, 0U);
 }
 
 TEST_F(Pins, AFailedUnpinKeepsTheCount) {
     const auto bo = device.create(1);
-    ASSERT_EQ(gpumem_bo_pin(bo.get()), 0);
+    ASSERT_EQ(gpumem_bo_pin(bo.get(), 0), 0);
     sys.fail_once[DRM_IOCTL_GPUMEM_UNPIN] = -EINVAL;
     EXPECT_EQ(gpumem_bo_unpin(bo.get()), -EINVAL);
     EXPECT_EQ(gpumem_bo_unpin(bo.get()), 0);
@@ -78,7 +96,7 @@ TEST_F(Pins, AFailedUnpinKeepsTheCount) {
 TEST_F(Pins, AFailedPinCountsNothing) {
     const auto bo = device.create(1);
     sys.fail_once[DRM_IOCTL_GPUMEM_PIN] = -ENOMEM;
-    EXPECT_EQ(gpumem_bo_pin(bo.get()), -ENOMEM);
+    EXPECT_EQ(gpumem_bo_pin(bo.get(), 0), -ENOMEM);
     EXPECT_EQ(gpumem_bo_unpin(bo.get()), -EINVAL);
 }
 

@@ -59,6 +59,13 @@ struct drm_gpumem_mmap_offset {
 #define GPUMEM_PIN_MAX_HANDLES	4096
 
 /**
+ * The pin may last for long, as one for a device that keeps the addresses. Pages
+ * that may lie in memory which must stay free of such pins (ZONE_MOVABLE, CMA) are
+ * replaced first. For GPUMEM_PIN only; undone as any pin.
+ */
+#define GPUMEM_PIN_LONGTERM	(1 << 0)
+
+/**
  * struct drm_gpumem_pin - pin or unpin buffers, all or nothing
  *
  * A pinned buffer has all its pages resident and they stay where they are.
@@ -75,14 +82,16 @@ struct drm_gpumem_mmap_offset {
  * file), E2BIG (count over GPUMEM_PIN_MAX_HANDLES), ENOENT (no such handle),
  * EFAULT (the array cannot be read), ENOMEM (pages could not be allocated, or
  * RLIMIT_MEMLOCK),
- * EINTR (killed while allocating), EOVERFLOW (pin count would wrap).
+ * EINTR (killed while allocating), EOVERFLOW (pin count would wrap), EBUSY
+ * (GPUMEM_PIN_LONGTERM: a page has to be replaced and is in use, or pinned for a
+ * short time), EHWPOISON (GPUMEM_PIN_LONGTERM: a page cannot be read).
  */
 struct drm_gpumem_pin {
 	/** @handles: user pointer to an array of __u32 GEM handles. */
 	__u64 handles;
 	/** @count: number of handles in the array. */
 	__u32 count;
-	/** @flags: must be 0. */
+	/** @flags: GPUMEM_PIN_* bits for a pin, 0 for an unpin. */
 	__u32 flags;
 };
 

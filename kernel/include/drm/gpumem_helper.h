@@ -77,6 +77,12 @@ struct gpumem_object {
 	 */
 	unsigned int pins;
 
+	/**
+	 * @suspect: a page may lie where a long pin must not hold it, in
+	 * ZONE_MOVABLE or CMA. Written under @lock.
+	 */
+	bool suspect;
+
 	/** @resident: pages that have memory. Written under @lock. */
 	unsigned long resident;
 
@@ -139,6 +145,7 @@ struct gpumem_object *gpumem_object_create(struct drm_device *dev, size_t size,
 					   const struct gpumem_config *config);
 
 int gpumem_object_pin(struct gpumem_object *bo);
+int gpumem_object_pin_longterm(struct gpumem_object *bo);
 void gpumem_object_unpin(struct gpumem_object *bo);
 void gpumem_object_unpin_many(struct gpumem_object *bo, unsigned int pins);
 
