@@ -57,7 +57,11 @@ int main(int argc, char **argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError &error) {
-        return app.exit(error) ? gallery::kExitUsage : gallery::kExitOk;
+        if (error.get_exit_code() == 0) // --help
+            return app.exit(error);
+        std::fprintf(stderr, "gpumem-gallery: %s (see --help)\n",
+                     error.what());
+        return gallery::kExitUsage;
     }
     try {
         return gallery::walk(options);

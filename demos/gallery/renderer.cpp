@@ -167,6 +167,15 @@ std::uint64_t Renderer::buffer_bytes() const {
     return sum;
 }
 
+std::uint64_t Renderer::pages_moved() const {
+    std::uint64_t sum = moved_of_evicted_;
+    for (const auto &[asset, resident] : resident_)
+        sum += resident.memory.bo().query().moved;
+    for (const Frame &frame : frames_)
+        sum += frame.memory.bo().query().moved;
+    return sum;
+}
+
 FrameView Renderer::view_of(std::size_t i) const {
     const Frame &frame = frames_[i];
     const std::size_t bytes =
@@ -185,6 +194,7 @@ void Renderer::destroy(Resident &resident) const {
 
 void Renderer::evict(int asset) {
     const auto found = resident_.find(asset);
+    moved_of_evicted_ += found->second.memory.bo().query().moved;
     destroy(found->second);
     resident_.erase(found);
 }

@@ -46,6 +46,10 @@ public:
     [[nodiscard]] std::size_t buffers() const { return resident_.size(); }
     [[nodiscard]] std::uint64_t buffer_bytes() const;
 
+    // How often the kernel moved a page of the assets and frames, those included
+    // that were evicted since.
+    [[nodiscard]] std::uint64_t pages_moved() const;
+
 private:
     struct Resident {
         BoMemory memory;
@@ -86,6 +90,7 @@ private:
     const Pipeline pipeline_;
     std::vector<Frame> frames_;
     std::map<int, Resident> resident_;
+    std::uint64_t moved_of_evicted_ = 0;
     std::map<int, VkDescriptorSet> sets_; // of textures once loaded
     std::vector<Staging> staging_;        // until the frame is drawn
     VkImage depth_ = VK_NULL_HANDLE;

@@ -85,7 +85,7 @@ public:
           scene_(options.data), renderer_(vulkan_, device_, scene_, size_.first,
                                           size_.second, kFrameBuffers),
           streaming_(make_streaming(renderer_, options)),
-          moved_before_(device_.stats().moved) {
+          all_moved_before_(device_.stats().moved) {
         std::filesystem::create_directories(out_);
         if (display_)
             for (std::size_t i = 0; i < kFrameBuffers; i++)
@@ -130,7 +130,8 @@ public:
               {"max", percentile(times_, 1.0)}}},
             {"buffers", renderer_.buffers()},
             {"buffer_bytes", renderer_.buffer_bytes()},
-            {"pages_moved", stats.moved - moved_before_}};
+            {"pages_moved", renderer_.pages_moved()},
+            {"pages_moved_of_all", stats.moved - all_moved_before_}};
         std::ofstream file(out_ / "result.json");
         file << result.dump(1) << '\n' << std::flush;
         if (!file)
@@ -138,7 +139,7 @@ public:
         std::printf(
             "%u frames, p50 %.1f ms, %zu buffers, %llu pages moved\n",
             options_.frames, percentile(times_, 0.5), renderer_.buffers(),
-            static_cast<unsigned long long>(stats.moved - moved_before_));
+            static_cast<unsigned long long>(renderer_.pages_moved()));
         std::fflush(stdout);
     }
 
@@ -169,7 +170,7 @@ private:
     const Scene scene_;
     Renderer renderer_;
     Streaming streaming_;
-    const std::uint64_t moved_before_;
+    const std::uint64_t all_moved_before_;
     std::vector<std::string> crcs_;
     std::vector<double> times_; // of drawing, ms
 };

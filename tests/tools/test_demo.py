@@ -15,7 +15,7 @@ TIMES = {"p50": 400.2, "p99": 500.0, "max": 600.0}
 
 def result(crc=CRC, moved=20000, huge=0):
     return {"frames": len(CRC), "crc": crc, "frame_ms": TIMES, "buffers": 200, "buffer_bytes": 1 << 20,
-            "pages_moved": moved, "backing": "mops", "device": "llvmpipe", "crumbs": {"pages_intact": 7},
+            "pages_moved": moved, "pages_moved_of_all": moved, "backing": "mops", "device": "llvmpipe", "crumbs": {"pages_intact": 7},
             "storm": {"rounds": 4, "asked_median": 300, "huge_pages_median": huge}}
 
 

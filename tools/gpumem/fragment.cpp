@@ -224,9 +224,17 @@ void add_fragment(CLI::App &app) {
                     "Buffers to keep; the others are freed when all is full")
         ->capture_default_str()
         ->check(checked_by(parse_fraction, "N/M"));
-    cmd->add_option("--buffer-kib", opt->buffer_kib, "Size of a buffer in KiB")
+    cmd->add_option("--buffer-kib", opt->buffer_kib,
+                    "Size of a buffer in KiB, a multiple of a page's 4")
         ->capture_default_str()
-        ->check(CLI::Range(4u, 65536u));
+        ->check(CLI::Range(4u, 65536u))
+        ->check(CLI::Validator(
+            [](const std::string &text) {
+                return std::stoul(text) % 4 == 0
+                           ? std::string()
+                           : text + " KiB are not whole pages of 4 KiB";
+            },
+            ""));
     cmd->add_option("--hold-file", opt->hold_file,
                     "Hold until this file is gone (default: until standard "
                     "input ends)");
