@@ -48,6 +48,7 @@ gpumem_filemap_get_folio(struct address_space *mapping, pgoff_t index,
 		return folio;
 	return ERR_PTR(fgp_flags & FGP_CREAT ? -ENOMEM : -ENOENT);
 }
+
 #define __filemap_get_folio	gpumem_filemap_get_folio
 #endif
 

@@ -169,7 +169,6 @@ out:
 	mutex_unlock(&bo->vmap_lock);
 	return ret;
 }
-EXPORT_SYMBOL_GPL(gpumem_object_vunmap);
 EXPORT_SYMBOL_GPL(gpumem_object_vmap);
 
 /**
@@ -189,6 +188,7 @@ void gpumem_object_vunmap(struct drm_gem_object *obj, struct iosys_map *map)
 	}
 	mutex_unlock(&bo->vmap_lock);
 }
+EXPORT_SYMBOL_GPL(gpumem_object_vunmap);
 
 /**
  * gpumem_object_mmap - &drm_gem_object_funcs.mmap

@@ -18,8 +18,9 @@
  *
  * Then only our migrate_folio, our reback and the freeing of the object take a
  * folio out of a slot. The first two look at the pin count under
- * gpumem_object.lock, the third happens when nobody can hold a pin. A folio that the kernel has isolated or
- * unmapped at the time of a pin is refused by migrate_folio and put back.
+ * gpumem_object.lock, the third happens when nobody can hold a pin. A folio that
+ * the kernel has isolated or unmapped at the time of a pin is refused by
+ * migrate_folio and put back.
  *
  * While a folio is in a slot
  *
@@ -495,9 +496,10 @@ static const struct vm_operations_struct gpumem_gemfs_vm_ops = {
 /*
  * The file that mappings of an object have instead of the DRM file. It holds the
  * object, its device and the driver's module for them, and through its operations
- * the helper's module; an object holds its file weakly, so that mappings share one. It is made at the first mmap, as
- * files count against a limit. Its path is anon_inodefs': a path of our own
- * mount would still be in use after the file has let go of the module.
+ * the helper's module; an object holds its file weakly, so that mappings share
+ * one. It is made at the first mmap, as files count against a limit. Its path is
+ * anon_inodefs': a path of our own mount would still be in use after the file has
+ * let go of the module.
  */
 static int gpumem_gemfs_release(struct inode *inode, struct file *file)
 {

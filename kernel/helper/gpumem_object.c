@@ -441,11 +441,10 @@ err_busy:
  */
 void gpumem_object_end_move(struct gpumem_object *bo, int result)
 {
-	if (!result) {
+	if (!result)
 		gpumem_object_count_move(bo);
-	} else if (result == -EAGAIN) {
+	else if (result == -EAGAIN)
 		atomic64_inc(&gpumem_counters.refused_busy);
-	}
 	dma_resv_unlock(bo->base.resv);
 	mutex_unlock(&bo->lock);
 	fs_reclaim_release(GFP_KERNEL);

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Where the tracepoints are instantiated. */
-#ifndef __CHECKER__
 #define CREATE_TRACE_POINTS
 #include "gpumem_trace.h"
-#endif

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The command line of tools/test."""
 
-import argparse
 import re
 import sys
 import time
 
 from gpumem_vm import build, cache, kernels, setup
+from gpumem_vm.arguments import OneLineParser
 from gpumem_vm.errors import VmError
 
-from . import programs, python_tests, vm_contract
+from . import lint, programs, python_tests, vm_contract
 from .results import FAILED, PASSED, SKIPPED, Result
 
 # What --all runs; a series joins when the module supports it.
@@ -28,8 +28,7 @@ Details: docs/testing.md"""
 
 
 def parser():
-    result = argparse.ArgumentParser(prog="tools/test", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    result = OneLineParser(prog="tools/test", description=DESCRIPTION, epilog=EPILOG)
     which = result.add_mutually_exclusive_group()
     which.add_argument("--kernel", metavar="SERIES", default=kernels.DEFAULT,
                        help=f"Debian kernel series for the guest (default {kernels.DEFAULT})")
@@ -59,6 +58,7 @@ def run(series, pattern):
     found = _report_all(_build(series[0]))
     if found:
         return found
+    found += _report_all(lint.run(series, pattern))
     found += _report_all(programs.run_units(pattern))
     found += _report_all(python_tests.run(pattern))
     for kernel in series:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Debian kernels by series: image, modules, headers and vkms' source.
+"""Debian kernels by series: image, modules, headers, vkms' source and checkpatch.
 
 A kernel is unpacked beside the build root, never installed in it, so any
 number of series share one root.
@@ -17,7 +17,7 @@ from .errors import VmError
 
 DEFAULT = "6.12"
 LATEST = "latest"
-RECIPE = "2"
+RECIPE = "3"
 
 _MIRROR = "http://deb.debian.org/debian"
 _SECURITY = "http://security.debian.org/debian-security"
@@ -35,6 +35,8 @@ SOURCES = "".join(f"deb [{options}] {site} {suite} main\n" for options, site, su
 # What image and headers packages are made of, by their dependencies; newer
 # kernels come in more pieces.
 _PARTS = tuple(f"linux-{part}-" for part in ("headers", "kbuild", "base", "binary", "modules"))
+
+_CHECKPATCH = ("checkpatch.pl", "const_structs.checkpatch", "spelling.txt")
 
 _IMAGE = re.compile(r"linux-image-((\d+\.\d+)\.\d[^-]*(?:-\d+)?-amd64)$")
 
@@ -65,6 +67,11 @@ class Kernel:
     @property
     def vkms_source(self):
         return self.path / "vkms"
+
+    @property
+    def checkpatch(self):
+        """The directory of checkpatch.pl and the word lists that it reads."""
+        return self.path / "checkpatch"
 
     @property
     def build_directory(self):
@@ -169,7 +176,7 @@ def _unpack(index, release, series, scratch):
     if (scratch / "lib/modules").is_dir():
         (scratch / "usr/lib").mkdir(parents=True, exist_ok=True)
         (scratch / "lib/modules").rename(scratch / "usr/lib/modules")
-    _keep_vkms(scratch, series)
+    _keep_of_source(scratch, series)
     for unused in ("usr/share", "lib"):
         shutil.rmtree(scratch / unused, ignore_errors=True)
     sandbox.run_in(index.root, ["depmod", "-b", "/kernel/usr", "-m", "/lib/modules", release],
@@ -177,15 +184,16 @@ def _unpack(index, release, series, scratch):
     (scratch / "release").write_text(release + "\n", encoding="ascii")
 
 
-def _keep_vkms(scratch, series):
-    """Of the whole kernel source only vkms' directory is needed."""
+def _keep_of_source(scratch, series):
+    """Of the whole kernel source only vkms' directory and checkpatch are needed."""
     archive = scratch / f"usr/src/linux-source-{series}.tar.xz"
     source = scratch / "source"
     source.mkdir()
     sandbox.run(["tar", "-xf", str(archive), "-C", str(source), "--wildcards", "--no-same-owner",
-                 "linux-source-*/drivers/gpu/drm/vkms/*"])
-    (directory,) = source.glob("linux-source-*/drivers/gpu/drm/vkms")
-    directory.rename(scratch / "vkms")
+                 "linux-source-*/drivers/gpu/drm/vkms/*", *(f"linux-source-*/scripts/{name}" for name in _CHECKPATCH)])
+    (directory,) = source.glob("linux-source-*")
+    (directory / "drivers/gpu/drm/vkms").rename(scratch / "vkms")
+    (directory / "scripts").rename(scratch / "checkpatch")
     shutil.rmtree(source)
     archive.unlink()
 

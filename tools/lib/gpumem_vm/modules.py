@@ -12,12 +12,14 @@ from . import cache, kernels, rootfs, sandbox
 from .errors import VmError
 
 VKMS_RECIPE = "1"
+# The compiler's, sparse's and modpost's; sparse's errors do not fail a build.
+_WARNING = re.compile(r":\d+: (?:warning|error):|WARNING: modpost")
 # In the order in which they load.
 GPUMEM_MODULES = ("gpumem_helper", "gpumem")
 
 
-def _make(kernel, source, outside, variables, what):
-    """Run make for an external module in the build root.
+def make(kernel, source, outside, variables, what):
+    """Run make for an external module in the build root; its warnings, as lines.
 
     outside: host directory that holds the copied sources; source is the
     module's directory in it.
@@ -32,8 +34,11 @@ def _make(kernel, source, outside, variables, what):
     if done.returncode:
         sys.stderr.write(done.stdout)
         raise VmError(f"{what} does not build for {kernel.release}: the compiler's words are above")
-    warnings = [line for line in done.stdout.splitlines() if re.search(r":\d+: warning:|WARNING: modpost", line)]
-    for line in warnings:
+    return [line for line in done.stdout.splitlines() if _WARNING.search(line)]
+
+
+def _make(kernel, source, outside, variables, what):
+    for line in make(kernel, source, outside, variables, what):
         cache.say(f"{what}: {line}")
 
 
@@ -88,11 +93,16 @@ def gpumem(kernel, repository):
         if not (all(path.exists() for path in files.values()) and stamp.exists() and stamp.read_text(encoding="ascii") == sources):
             cache.say(f"building gpumem.ko for {kernel.release}")
             stamp.unlink(missing_ok=True)
-            _mirror(repository / "kernel", work / "kernel")
-            _mirror(repository / "include/uapi", work / "include/uapi")
+            mirror_sources(repository, work)
             _make(kernel, "kernel", work, ["W=1"], "gpumem.ko")
             stamp.write_text(sources, encoding="ascii")
         return {name: path.read_bytes() for name, path in files.items()}
+
+
+def mirror_sources(repository, work):
+    """All that our modules are made of, below work/."""
+    for directory in ("kernel", "include/uapi"):
+        _mirror(repository / directory, work / directory)
 
 
 def test_modules(kernel, repository):
@@ -165,11 +175,17 @@ class LoadList:
         self.order.append((name, content))
 
 
+def quoted(word):
+    """A word as the kernel reads it: a value with blanks is in double quotes."""
+    name, equals, value = word.partition("=")
+    return f'{name}{equals}"{value}"' if any(blank in value for blank in " \t") else word
+
+
 def parameters(name, words):
     """What a module gets from kernel command-line words, as modprobe does it."""
     found = []
     for word in words:
         module, dot, rest = word.partition(".")
         if dot and rest and module.replace("-", "_") == name.replace("-", "_"):
-            found.append(rest)
+            found.append(quoted(rest))
     return found
