@@ -6,22 +6,34 @@
 
 #include <array>
 #include <cerrno>
+#include <fstream>
+#include <regex>
 #include <sstream>
 #include <stdexcept>
 
 namespace support {
 
+namespace {
+
+// All expressions of a kind in the list that tools/vm reads too, as one.
+std::regex expression(const std::string &kind) {
+    std::ifstream list(GPUMEM_KERNEL_REPORTS);
+    std::string all;
+    for (std::string line; std::getline(list, line);)
+        if (line.starts_with(kind + " "))
+            all += (all.empty() ? "" : "|") + line.substr(kind.size() + 1);
+    if (all.empty())
+        throw std::runtime_error("no list of kernel reports in " GPUMEM_KERNEL_REPORTS);
+    return std::regex(all, std::regex::optimize);
+}
+
+} // namespace
+
 bool is_kernel_report(const std::string &line) {
-    static constexpr std::array words = {
-        "BUG:",       "WARNING:",           "Oops",
-        "KASAN",      "UBSAN",              "kernel BUG at",
-        "Call Trace", "possible circular",  "possible recursive",
-        "Bad page",   "inconsistent lock",  "suspicious RCU",
-        "kmemleak",   "general protection", "unreferenced object"};
-    for (const char *word : words)
-        if (line.find(word) != std::string::npos)
-            return true;
-    return false;
+    static const std::regex report = expression("report");
+    static const std::regex harmless = expression("harmless");
+    return std::regex_search(line, report) &&
+           !std::regex_search(line, harmless);
 }
 
 KernelLogListener::KernelLogListener()

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """tools/vm's command line: what is taken and what is refused."""
 
+import contextlib
 import io
 import tempfile
 import unittest
 
-from gpumem_vm import cli
+from gpumem_test import main as test_main
+from gpumem_vm import build, cli
 from gpumem_vm.errors import VmError
 
 
@@ -52,10 +54,22 @@ class VmCommandLine(unittest.TestCase):
     def test_refuses_bad_input_with_one_line(self):
         for words in (("--mem", "255"), ("--mem", "1e3"), ("--cpus", "65"), ("--timeout", "0"), ("--timeout", "inf"),
                       ("--timeout", "nan"), ("--vkms", "gpumem"), ("--backing", "paper"), ("--debug",), ("--ker", "6.12"),
-                      ("--share", "/dev/null"), ("--append", "'")):
+                      ("--share", "/dev/null"), ("--append", "'"),
+                      ("--append", "'a b=1'"), ("--append", """'a="1 2"'""")):
             with self.subTest(words), self.assertRaises(VmError) as caught:
                 parse(*words, "true")
             self.assertNotIn("\n", str(caught.exception))
+
+
+class OtherCommandLines(unittest.TestCase):
+    def test_refuse_bad_input_with_one_line_and_status_2(self):
+        for main, words in ((build.main, ["--kernel"]), (build.main, ["--test"]), (build.main, ["stray"]),
+                            (test_main.main, ["--kernel", "5"]), (test_main.main, ["--ker", "6.1"]),
+                            (test_main.main, ["--all", "--kernel", "6.1"]), (test_main.main, ["a", "b"])):
+            said = io.StringIO()
+            with self.subTest(words), contextlib.redirect_stderr(said), self.assertRaises(SystemExit) as caught:
+                main(words)
+            self.assertEqual((caught.exception.code, said.getvalue().count("\n")), (2, 1), said.getvalue())
 
 
 if __name__ == "__main__":

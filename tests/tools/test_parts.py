@@ -34,14 +34,18 @@ class ModuleParameters(unittest.TestCase):
         self.assertEqual(modules.parameters("gpumem", words), ["movable=0"])
         self.assertEqual(modules.parameters("drm_kms_helper", words), ["poll=0"])
 
+    def test_values_with_blanks_are_quoted_as_the_kernel_reads_them(self):
+        self.assertEqual(modules.quoted("a=b"), "a=b")
+        self.assertEqual(modules.parameters("gpumem", ["gpumem.dyndbg=file x.c +p"]), ['dyndbg="file x.c +p"'])
+
     def test_dependencies_come_from_the_module_itself(self):
         self.assertEqual(modules.dependencies(b"x\0depends=drm,drm_kms_helper\0name=y\0"), ["drm", "drm_kms_helper"])
         self.assertEqual(modules.dependencies(b"x\0depends=\0name=y\0"), [])
 
     def test_backings_come_from_the_module_itself(self):
         both = b"\x01gpumem_backing=mops\0license=GPL\0gpumem_backing=gemfs\0vermagic=x\0"
-        self.assertEqual(modules.backings(both), ["gemfs", "mops"])
-        self.assertEqual(modules.backings(b"license=GPL\0"), [])
+        self.assertEqual(modules.backings({"gpumem_helper": both}), ["gemfs", "mops"])
+        self.assertEqual(modules.backings({"gpumem_helper": b"license=GPL\0"}), [])
 
 
 class InitrdArchive(unittest.TestCase):

@@ -11,6 +11,7 @@ import signal
 import sys
 
 from gpumem_vm import build, cache, kernels, setup
+from gpumem_vm.arguments import OneLineParser
 from gpumem_vm.errors import VmError
 
 from . import film, passes, progress, summary
@@ -58,14 +59,8 @@ def _kernel(text):
     return text
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        self.exit(2, f"tools/demo: {message} (see tools/demo --help)\n")
-
-
 def parser():
-    result = _Parser(prog="tools/demo", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False,
-                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    result = OneLineParser(prog="tools/demo", description=DESCRIPTION, epilog=EPILOG)
     add = result.add_argument
     add("--frames", metavar="N", type=_frames, default=300, help="frames to draw in each pass (default 300)")
     add("--size", metavar="WxH", type=_size, default="640x480", help="a mode of vkms (default 640x480)")

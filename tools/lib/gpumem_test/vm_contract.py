@@ -70,9 +70,10 @@ def arguments_streams_and_out_arrive_exactly(kernel):
 def module_parameters_shares_and_scripts_arrive(kernel):
     with tempfile.TemporaryDirectory() as directory:
         (pathlib.Path(directory) / "file").write_text("shared\n", encoding="ascii")
-        script = f"cat /sys/module/gpumem/parameters/movable {directory}/file\ntouch {directory}/x 2>/dev/null || echo ro\n"
-        done = _vm(kernel, "--append", "gpumem.movable=0", "--share", directory, stdin=script)
-    _equal((done.returncode, done.stdout), (0, "N\nshared\nro\n"), done)
+        script = (f"cat /sys/module/gpumem/parameters/movable {directory}/file\n"
+                  f"touch {directory}/x 2>/dev/null || echo ro\ngrep -o 'word=.*\"' /proc/cmdline\n")
+        done = _vm(kernel, "--append", "gpumem.movable=0 'word=two blanks'", "--share", directory, stdin=script)
+    _equal((done.returncode, done.stdout), (0, 'N\nshared\nro\nword="two blanks"\n'), done)
 
 
 def runs_side_by_side(kernel):
@@ -91,7 +92,7 @@ def interrupt_leaves_nothing_behind(kernel):
     children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
     assert children, "no QEMU was running"
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 130, process.returncode
+    assert process.wait(SECONDS) == 130, process.returncode
     process.stderr.close()
     time.sleep(0.2)
     assert not [pid for pid in children if pathlib.Path(f"/proc/{pid}").exists()], "QEMU is still running"

@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: MIT
 """Builds everything that runs in the guest, in the build root."""
 
-import argparse
 import os
 import subprocess
 import sys
 
 from . import cache, kernels, modules, rootfs, sandbox
+from .arguments import OneLineParser
 from .cli import REPOSITORY
 from .errors import OWN_FAILURE, VmError
 
 DESCRIPTION = """\
 Build everything for the guest, in the Debian build root: gpumem*.ko, vkms.ko
 and the tests' modules for one kernel, then the CMake project with its 'guest' preset. Results are in
-build/guest/. Only what changed is built again."""
+build/guest/. Only what changed is built again. Exit status: 0, 2 for a wrong
+command line, 125 if something cannot be built."""
 
 
 def parser():
-    result = argparse.ArgumentParser(prog="tools/lib/build-guest", description=DESCRIPTION,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    result = OneLineParser(prog="tools/lib/build-guest", description=DESCRIPTION)
     result.add_argument("--kernel", metavar="SERIES", default=kernels.DEFAULT,
                         help=f"Debian kernel series (default {kernels.DEFAULT})")
     result.add_argument("--tests", action="store_true",

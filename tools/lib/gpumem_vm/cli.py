@@ -67,9 +67,14 @@ def _directory(text):
 
 def _words(text):
     try:
-        return shlex.split(text)
+        words = shlex.split(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"'{text}': {error}") from error
+    for word in words:
+        name, _, value = word.partition("=")
+        if re.search(r"\s", name) or ('"' in word and re.search(r"\s", value)) or "\n" in word:
+            raise argparse.ArgumentTypeError(f"the kernel cannot be told '{word}'")
+    return words
 
 
 def parser():
@@ -90,7 +95,8 @@ def parser():
     add("--share", metavar="DIR", type=_directory, action="append", default=[],
         help="make a host directory readable at the same path; may be given more than once")
     add("--append", metavar="ARGS", type=_words, action="append", default=[],
-        help="words for the kernel's command line; MODULE.PARAM=VALUE reaches modules too")
+        help="words for the kernel's command line; MODULE.PARAM=VALUE reaches modules too; "
+                                                                         "a value with blanks is quoted as for a shell")
     add("--timeout", metavar="S", type=_seconds, help="end COMMAND after S seconds, counted from its start")
     add("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="what to run")
     return result

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 
-from . import cache
+from . import cache, modules
 from .errors import VmError
 
 PROGRAM = "qemu-system-x86_64"
@@ -85,7 +85,7 @@ class Machine:
             raise VmError(f"{PROGRAM} is missing: install the Debian package qemu-system-x86")
         self.log = run_directory / "kernel.log"
         self.errors = run_directory / "qemu.log"
-        words = KERNEL_WORDS + options.append
+        words = KERNEL_WORDS + [modules.quoted(word) for word in options.append]
         command = [PROGRAM, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                    "-machine", "q35,graphics=off,usb=off,smbus=off", *accel, "-m", str(options.mem), "-smp", str(options.cpus),
                    "-kernel", str(kernel.image), "-initrd", str(initrd), "-append", " ".join(words),
