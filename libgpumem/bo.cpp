@@ -106,6 +106,22 @@ int gpumem_bo_unmap(gpumem_bo *bo) {
     return 0;
 }
 
+static_assert(GPUMEM_BO_WILLNEED == GPUMEM_MADV_WILLNEED);
+static_assert(GPUMEM_BO_DONTNEED == GPUMEM_MADV_DONTNEED);
+
+int gpumem_bo_madvise(gpumem_bo *bo, uint32_t advice, int *retained) {
+    if (!bo)
+        return -EINVAL;
+
+    drm_gpumem_madvise args{};
+    args.handle = bo->handle;
+    args.advice = advice;
+    const int ret = bo->dev->ioctl(DRM_IOCTL_GPUMEM_MADVISE, &args);
+    if (ret == 0 && retained)
+        *retained = static_cast<int>(args.retained);
+    return ret;
+}
+
 int gpumem_bo_query(gpumem_bo *bo, gpumem_bo_info *info) {
     if (!bo || !info || info->size_of_struct < INFO_SIZE_0_1)
         return -EINVAL;
@@ -126,6 +142,8 @@ int gpumem_bo_query(gpumem_bo *bo, gpumem_bo_info *info) {
     known.pins = args.pins;
     known.file_pins = args.file_pins;
     known.moved = args.moved;
+    known.dontneed = (args.flags & GPUMEM_QUERY_DONTNEED) ? 1 : 0;
+    known.purged = (args.flags & GPUMEM_QUERY_PURGED) ? 1 : 0;
 
     // A caller newer than this library reads zeros in fields unknown to it.
     std::memset(static_cast<void *>(info), 0, size);

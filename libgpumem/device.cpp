@@ -144,6 +144,7 @@ int gpumem_device_query(gpumem_device *dev, gpumem_device_stats *stats) {
     known.refused_pinned = args.refused_pinned;
     known.refused_busy = args.refused_busy;
     known.faults = args.faults;
+    known.purged = args.purged;
 
     // A caller newer than this library reads zeros in fields unknown to it.
     std::memset(static_cast<void *>(stats), 0, size);

@@ -61,6 +61,7 @@ struct gpumem_device_stats {
     uint64_t refused_pinned; /**< moves refused: the buffer was pinned */
     uint64_t refused_busy;  /**< moves refused: lock, fence or page in use */
     uint64_t faults;        /**< faults taken on buffer mappings */
+    uint64_t purged;        /**< pages taken from buffers nobody needs */
 };
 
 /** State of one buffer. */
@@ -74,6 +75,8 @@ struct gpumem_bo_info {
     uint64_t pins;           /**< pins by anyone, importers included */
     uint64_t file_pins;      /**< pins through this device handle */
     uint64_t moved;          /**< times a page of this buffer was moved */
+    uint32_t dontneed;       /**< 1: advised GPUMEM_BO_DONTNEED */
+    uint32_t purged;         /**< 1: the contents were taken */
 };
 
 /**
@@ -154,7 +157,7 @@ GPUMEM_API int gpumem_bo_unmap(struct gpumem_bo *bo);
  * CAP_IPC_LOCK a pinned buffer counts against RLIMIT_MEMLOCK, once per device.
  * @flags: 0 or GPUMEM_BO_PIN_LONGTERM.
  * Errors: -ENOMEM (no memory, or the limit), -EINTR, -EOVERFLOW, -EINVAL
- * (unknown flags); with GPUMEM_BO_PIN_LONGTERM also -EBUSY (a page has to be
+ * (unknown flags), -ENODATA (the contents were purged); with GPUMEM_BO_PIN_LONGTERM also -EBUSY (a page has to be
  * replaced and is in use, or pinned without the flag) and -EHWPOISON (such a
  * page cannot be read). Then nothing is pinned.
  */
@@ -174,6 +177,27 @@ GPUMEM_API int gpumem_bo_pin_many(struct gpumem_device *dev,
 GPUMEM_API int gpumem_bo_unpin_many(struct gpumem_device *dev,
                                     struct gpumem_bo *const *bos,
                                     uint32_t count);
+
+/** Whether a buffer's contents are needed. */
+enum gpumem_bo_advice {
+    GPUMEM_BO_WILLNEED = 0, /**< they are, as of every new buffer */
+    GPUMEM_BO_DONTNEED = 1, /**< the kernel may take the pages */
+};
+
+/**
+ * Say whether the buffer's contents are needed. Under memory pressure the kernel
+ * takes the pages of buffers that are not, the longest unused first, unless they
+ * are pinned or in use. Touching a purged buffer is SIGBUS, pinning it -ENODATA,
+ * until it is needed again: then it reads as zeros. The advice is the buffer's,
+ * whoever shares it. Thread-safe.
+ * @advice:   enum gpumem_bo_advice.
+ * @retained: receives 1 if the contents are those that were written last, 0 if
+ *            they were taken. May be NULL.
+ * Errors: -EINVAL (unknown advice), -EOPNOTSUPP (imported from another device),
+ * -EINTR.
+ */
+GPUMEM_API int gpumem_bo_madvise(struct gpumem_bo *bo, uint32_t advice,
+                                 int *retained);
 
 /** Read the state of one buffer. Errors: -EINVAL. */
 GPUMEM_API int gpumem_bo_query(struct gpumem_bo *bo,

@@ -236,6 +236,14 @@ public:
         return Pin(bo_);
     }
 
+    /** Say whether the contents are needed; returns whether they are still there. */
+    bool madvise(gpumem_bo_advice advice) const {
+        int retained = 0;
+        detail::check(::gpumem_bo_madvise(bo_.get(), advice, &retained),
+                      "gpumem_bo_madvise");
+        return retained != 0;
+    }
+
     [[nodiscard]] BoInfo query() const {
         BoInfo info{};
         info.size_of_struct = sizeof(info);

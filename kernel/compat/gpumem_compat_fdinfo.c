@@ -33,7 +33,7 @@ static void gpumem_fdinfo_size(struct seq_file *m, const char *key, u64 size)
  */
 void drm_show_fdinfo(struct seq_file *m, struct file *f)
 {
-	u64 total = 0, shared = 0, resident = 0, active = 0;
+	u64 total = 0, shared = 0, resident = 0, active = 0, purgeable = 0;
 	struct drm_file *file = f->private_data;
 	struct drm_device *dev = file->minor->dev;
 	struct drm_gem_object *obj;
@@ -50,6 +50,8 @@ void drm_show_fdinfo(struct seq_file *m, struct file *f)
 		resident += gpumem_object_rss(obj);
 		if (!dma_resv_test_signaled(obj->resv, DMA_RESV_USAGE_READ))
 			active += gpumem_object_rss(obj);
+		else if (gpumem_object_status(obj) & DRM_GEM_OBJECT_PURGEABLE)
+			purgeable += gpumem_object_rss(obj);
 	}
 	spin_unlock(&file->table_lock);
 
@@ -58,5 +60,6 @@ void drm_show_fdinfo(struct seq_file *m, struct file *f)
 	gpumem_fdinfo_size(m, "shared", shared);
 	gpumem_fdinfo_size(m, "active", active);
 	gpumem_fdinfo_size(m, "resident", resident);
+	gpumem_fdinfo_size(m, "purgeable", purgeable);
 	drm_dev_exit(idx);
 }

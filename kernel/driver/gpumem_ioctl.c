@@ -164,6 +164,10 @@ static int gpumem_ioctl_query(struct drm_device *dev, void *data,
 		args->flags |= GPUMEM_QUERY_MOVABLE;
 
 	mutex_lock(&bo->lock);
+	if (bo->dontneed)
+		args->flags |= GPUMEM_QUERY_DONTNEED;
+	if (bo->purge == GPUMEM_PURGED)
+		args->flags |= GPUMEM_QUERY_PURGED;
 	args->resident_pages = bo->resident;
 	args->pins = bo->pins;
 	args->moved = bo->moved;
@@ -195,7 +199,35 @@ static int gpumem_ioctl_stats(struct drm_device *dev, void *data,
 	args->refused_pinned = atomic64_read(&count->refused_pinned);
 	args->refused_busy = atomic64_read(&count->refused_busy);
 	args->faults = atomic64_read(&count->faults);
+	args->purged = atomic64_read(&count->purged);
 	return 0;
+}
+
+static int gpumem_ioctl_madvise(struct drm_device *dev, void *data,
+				struct drm_file *file)
+{
+	struct drm_gpumem_madvise *args = data;
+	struct drm_gem_object *obj;
+	bool retained;
+	int ret;
+
+	if (args->retained || args->pad)
+		return -EINVAL;
+	if (args->advice != GPUMEM_MADV_WILLNEED &&
+	    args->advice != GPUMEM_MADV_DONTNEED)
+		return -EINVAL;
+
+	obj = drm_gem_object_lookup(file, args->handle);
+	if (!obj)
+		return -ENOENT;
+
+	ret = gpumem_object_madvise(to_gpumem_object(obj),
+				    args->advice == GPUMEM_MADV_WILLNEED,
+				    &retained);
+	if (!ret)
+		args->retained = retained;
+	drm_gem_object_put(obj);
+	return ret;
 }
 
 const struct drm_ioctl_desc gpumem_ioctls[GPUMEM_NUM_IOCTLS] = {
@@ -207,4 +239,6 @@ const struct drm_ioctl_desc gpumem_ioctls[GPUMEM_NUM_IOCTLS] = {
 	DRM_IOCTL_DEF_DRV(GPUMEM_UNPIN, gpumem_ioctl_unpin, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(GPUMEM_QUERY, gpumem_ioctl_query, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(GPUMEM_STATS, gpumem_ioctl_stats, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(GPUMEM_MADVISE, gpumem_ioctl_madvise,
+			  DRM_RENDER_ALLOW),
 };

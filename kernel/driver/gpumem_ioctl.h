@@ -5,7 +5,7 @@
 
 #include <drm/drm_ioctl.h>
 
-#define GPUMEM_NUM_IOCTLS	6
+#define GPUMEM_NUM_IOCTLS	7
 
 struct gpumem_config;
 

@@ -8,6 +8,7 @@
 
 #include "gpumem_debugfs.h"
 #include "gpumem_internal.h"
+#include "gpumem_lru.h"
 
 /* The first is the default. */
 static const struct gpumem_backing * const gpumem_backings[] = {
@@ -60,12 +61,17 @@ static int __init gpumem_helper_init(void)
 	size_t i;
 	int ret;
 
+	ret = gpumem_purge_init();
+	if (ret)
+		return ret;
+
 	for (i = 0; i < ARRAY_SIZE(gpumem_backings); i++) {
 		if (!gpumem_backings[i]->load)
 			continue;
 		ret = gpumem_backings[i]->load();
 		if (ret) {
 			gpumem_backings_unload(i);
+			gpumem_purge_fini();
 			return ret;
 		}
 	}
@@ -77,6 +83,8 @@ static void __exit gpumem_helper_exit(void)
 {
 	gpumem_debugfs_fini();
 	WARN_ON(!list_empty(&gpumem_manager.objects));
+	gpumem_purge_fini();
+	gpumem_drain_lru_batches_end();
 	gpumem_backings_unload(ARRAY_SIZE(gpumem_backings));
 }
 

@@ -35,6 +35,10 @@ static const char *gpumem_object_state(const struct gpumem_object *bo)
 
 	if (bo->sgt)
 		return "imported";
+	if (bo->purge == GPUMEM_PURGED)
+		return "purged";
+	if (bo->dontneed && !bo->pins)
+		return "purgeable";
 	if (!bo->movable)
 		return "unmovable";
 	return bo->pins ? "pinned" : "movable";

@@ -209,13 +209,18 @@ EXPORT_SYMBOL_GPL(gpumem_object_mmap);
  * gpumem_object_status - &drm_gem_object_funcs.status, for fdinfo
  * @obj: GEM object
  *
- * Returns: whether it is resident. Does not sleep.
+ * Returns: whether it is resident, and purgeable. Does not sleep.
  */
 enum drm_gem_object_status gpumem_object_status(struct drm_gem_object *obj)
 {
 	struct gpumem_object *bo = to_gpumem_object(obj);
+	enum drm_gem_object_status status = 0;
 
-	return READ_ONCE(bo->resident) ? DRM_GEM_OBJECT_RESIDENT : 0;
+	if (READ_ONCE(bo->resident))
+		status |= DRM_GEM_OBJECT_RESIDENT;
+	if (READ_ONCE(bo->dontneed) && !READ_ONCE(bo->pins))
+		status |= DRM_GEM_OBJECT_PURGEABLE;
+	return status;
 }
 EXPORT_SYMBOL_GPL(gpumem_object_status);
 

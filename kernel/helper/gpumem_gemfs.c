@@ -9,16 +9,17 @@
  * A pin takes no reference on any page, so these must hold:
  *
  *   - A folio is dirty from before it can be mapped until it is freed, and
- *     nothing writes it back: it is never dropped as a clean one.
+ *     nothing writes it back: it is never dropped as a clean one, except by our
+ *     discard, which cleans those of an object without pins for that purpose.
  *   - The mapping is unevictable: reclaim does not look at it.
  *   - The inode is not S_IFREG, and the file that user space maps has a path to
  *     another inode: nobody can open, truncate or punch it.
  *   - address_space_operations has no error_remove_folio: a poisoned page stays
  *     in its slot.
  *
- * Then only our migrate_folio, our reback and the freeing of the object take a
- * folio out of a slot. The first two look at the pin count under
- * gpumem_object.lock, the third happens when nobody can hold a pin. A folio that
+ * Then only our migrate_folio, reback and discard and the freeing of the object
+ * take a folio out of a slot. The first three look at the pin count under
+ * gpumem_object.lock, the last happens when nobody can hold a pin. A folio that
  * the kernel has isolated or unmapped at the time of a pin is refused by
  * migrate_folio and put back.
  *
@@ -366,6 +367,77 @@ static int gpumem_gemfs_reback(struct gpumem_object *bo)
 	return result;
 }
 
+static unsigned long gpumem_gemfs_count(struct gpumem_object *bo)
+{
+	struct address_space *mapping = bo->inode->i_mapping;
+
+	lockdep_assert_held(&bo->lock);
+
+	return READ_ONCE(mapping->nrpages);
+}
+
+/*
+ * Is the cache the only user of every folio? Nobody can become one by a new
+ * mapping: faults wait for the object's lock, and those that are past that wait
+ * for the folio lock or find the page gone.
+ */
+static bool gpumem_gemfs_unused(struct gpumem_object *bo)
+{
+	pgoff_t i, n = gpumem_object_pages(bo);
+	struct folio *folio;
+	bool unused;
+
+	for (i = 0; i < n; i++) {
+		folio = gpumem_gemfs_slot(bo, i);
+		if (!folio)
+			continue;
+		if (!folio_trylock(folio))
+			return false;
+		unused = folio_ref_count(folio) == 1;
+		folio_unlock(folio);
+		if (!unused)
+			return false;
+		cond_resched();
+	}
+	return true;
+}
+
+static long gpumem_gemfs_discard(struct gpumem_object *bo, bool force)
+{
+	struct address_space *mapping = bo->inode->i_mapping;
+	pgoff_t i, n = gpumem_object_pages(bo);
+	unsigned long before, freed;
+	struct folio *folio;
+
+	before = gpumem_gemfs_count(bo);
+	unmap_mapping_pages(mapping, 0, n, false);
+	if (force) {
+		truncate_inode_pages(mapping, 0);
+	} else {
+		if (!gpumem_gemfs_unused(bo))
+			return -EAGAIN;
+		/*
+		 * The kernel drops clean folios that nobody uses, and freezes
+		 * the references to be sure. It skips what is locked.
+		 */
+		for (i = 0; i < n; i++) {
+			folio = gpumem_gemfs_slot(bo, i);
+			if (folio)
+				folio_clear_dirty(folio);
+		}
+		invalidate_mapping_pages(mapping, 0, -1);
+		for (i = 0; i < n; i++) {
+			folio = gpumem_gemfs_slot(bo, i);
+			if (folio)
+				folio_mark_dirty(folio);
+		}
+	}
+
+	freed = before - gpumem_gemfs_count(bo);
+	gpumem_object_add_resident(bo, -(long)freed);
+	return freed ?: -EAGAIN;
+}
+
 static void gpumem_gemfs_set_pinned(struct gpumem_object *bo, bool pinned)
 {
 	struct address_space *mapping = bo->inode->i_mapping;
@@ -403,7 +475,8 @@ static struct folio *gpumem_gemfs_get(struct gpumem_object *bo, pgoff_t index)
 		ret = mutex_lock_killable(&bo->lock);
 		if (ret)
 			return ERR_PTR(ret);
-		ret = gpumem_gemfs_populate(bo, index, 1, false);
+		ret = bo->purge == GPUMEM_PURGED ? -ENODATA :
+			gpumem_gemfs_populate(bo, index, 1, false);
 		mutex_unlock(&bo->lock);
 		if (ret)
 			return ERR_PTR(ret);
@@ -445,6 +518,12 @@ static vm_fault_t gpumem_gemfs_fault(struct vm_fault *vmf)
 		return VM_FAULT_SIGBUS;
 
 	atomic64_inc(&gpumem_counters.faults);
+	gpumem_purge_touch(bo);
+
+	ret = VM_FAULT_SIGBUS;
+	err = gpumem_purge_check(bo);
+	if (err)
+		goto out;
 
 	/* Reads have been through map_pages already. */
 	if (vmf->flags & FAULT_FLAG_WRITE) {
@@ -476,8 +555,9 @@ static vm_fault_t gpumem_gemfs_map_pages(struct vm_fault *vmf, pgoff_t first,
 	struct gpumem_object *bo = gpumem_gemfs_object(vmf);
 	vm_fault_t ret;
 
-	/* The fault handler says it with SIGBUS. */
-	if (drm_dev_is_unplugged(bo->base.dev))
+	/* The fault handler says it with SIGBUS, or waits. */
+	if (drm_dev_is_unplugged(bo->base.dev) ||
+	    READ_ONCE(bo->purge) != GPUMEM_KEPT)
 		return 0;
 
 	ret = filemap_map_pages(vmf, first, last);
@@ -574,6 +654,7 @@ const struct gpumem_backing gpumem_gemfs_backing = {
 	.fini = gpumem_gemfs_fini,
 	.populate = gpumem_gemfs_populate,
 	.reback = gpumem_gemfs_reback,
+	.discard = gpumem_gemfs_discard,
 	.set_pinned = gpumem_gemfs_set_pinned,
 	.lookup = gpumem_gemfs_lookup,
 	.mmap = gpumem_gemfs_mmap,

@@ -75,6 +75,18 @@ struct gpumem_backing {
 	void (*set_pinned)(struct gpumem_object *bo, bool pinned);
 
 	/**
+	 * @discard: free the pages of an object that nobody needs. With @force,
+	 * wait for locks and free all; users of single pages keep theirs.
+	 * Without, for the shrinker: only trylock, free nothing if somebody else
+	 * uses a page, and unmap what goes. &gpumem_object.lock and, without
+	 * @force, the reservation are held, and there is no pin. NULL if the
+	 * pages are not ours.
+	 *
+	 * Returns: the number of pages that went, or -EAGAIN.
+	 */
+	long (*discard)(struct gpumem_object *bo, bool force);
+
+	/**
 	 * @lookup: the page at @index, NULL if it is not resident.
 	 * &gpumem_object.lock is held; the page may move when it is dropped,
 	 * unless the object is pinned.
@@ -120,6 +132,14 @@ extern const struct gpumem_backing gpumem_import_backing;
 struct gpumem_object *
 gpumem_object_create_imported(struct drm_device *dev, size_t size,
 			      struct sg_table *sgt);
+
+int gpumem_purge_init(void);
+void gpumem_purge_fini(void);
+unsigned long gpumem_purgeable_count(void);
+void gpumem_purge_forget(struct gpumem_object *bo);
+void gpumem_purge_touch(struct gpumem_object *bo);
+void gpumem_purge_add_resident(struct gpumem_object *bo, long pages);
+int gpumem_purge_check(struct gpumem_object *bo);
 
 /* For backings: */
 int gpumem_object_begin_move(struct gpumem_object *bo);

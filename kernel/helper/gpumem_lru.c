@@ -34,3 +34,27 @@ void gpumem_drain_lru_batches(void)
 		work_on_cpu(cpu, gpumem_drain_this_cpu, NULL);
 	cpus_read_unlock();
 }
+
+static void gpumem_drain_work_fn(struct work_struct *work)
+{
+	gpumem_drain_lru_batches();
+}
+
+static DECLARE_WORK(gpumem_drain_work, gpumem_drain_work_fn);
+
+/**
+ * gpumem_drain_lru_batches_soon - gpumem_drain_lru_batches() for those who must
+ * not sleep
+ */
+void gpumem_drain_lru_batches_soon(void)
+{
+	queue_work(system_unbound_wq, &gpumem_drain_work);
+}
+
+/**
+ * gpumem_drain_lru_batches_end - wait for what was started; before unloading
+ */
+void gpumem_drain_lru_batches_end(void)
+{
+	cancel_work_sync(&gpumem_drain_work);
+}

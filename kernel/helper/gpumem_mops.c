@@ -52,16 +52,22 @@ static int gpumem_mops_init(struct gpumem_object *bo)
 	return bo->pages ? 0 : -ENOMEM;
 }
 
-/* Let go of a page that no slot has any more. */
-static void gpumem_mops_release(struct gpumem_object *bo, struct page *page)
+/* Let go of a page that no slot has any more and that is locked. */
+static void gpumem_mops_release_locked(struct gpumem_object *bo,
+				       struct page *page)
 {
-	lock_page(page);
 	if (bo->movable)
 		__ClearPageMovable(page);
 	set_page_private(page, 0);
 	unlock_page(page);
 	/* An isolated page is freed when the kernel drops it. */
 	put_page(page);
+}
+
+static void gpumem_mops_release(struct gpumem_object *bo, struct page *page)
+{
+	lock_page(page);
+	gpumem_mops_release_locked(bo, page);
 }
 
 static void gpumem_mops_fini(struct gpumem_object *bo)
@@ -194,6 +200,11 @@ static vm_fault_t gpumem_mops_fault(struct vm_fault *vmf)
 	err = mutex_lock_killable(&bo->lock);
 	if (err)
 		goto out;
+	gpumem_purge_touch(bo);
+	if (bo->purge == GPUMEM_PURGED) {
+		err = -ENODATA;
+		goto out_unlock;
+	}
 	err = bo->pages[index] ? 0 : gpumem_mops_populate(bo, index, 1, false);
 	if (err)
 		goto out_unlock;
@@ -291,6 +302,31 @@ out:
 	return ret;
 }
 
+static long gpumem_mops_discard(struct gpumem_object *bo, bool force)
+{
+	pgoff_t i, n = gpumem_object_pages(bo);
+	long freed = 0;
+
+	/* PFN mappings give nobody a reference, so the slots are all users. */
+	for (i = 0; i < n; i++) {
+		struct page *page = bo->pages[i];
+
+		if (!page)
+			continue;
+		if (force)
+			lock_page(page);
+		else if (!trylock_page(page))
+			continue;
+		gpumem_mops_revoke(bo, i);
+		bo->pages[i] = NULL;
+		gpumem_mops_release_locked(bo, page);
+		freed++;
+		cond_resched();
+	}
+	gpumem_object_add_resident(bo, -freed);
+	return freed ?: -EAGAIN;
+}
+
 static int gpumem_mops_reback(struct gpumem_object *bo)
 {
 	pgoff_t i, n = gpumem_object_pages(bo);
@@ -346,6 +382,7 @@ const struct gpumem_backing gpumem_mops_backing = {
 	.fini = gpumem_mops_fini,
 	.populate = gpumem_mops_populate,
 	.reback = gpumem_mops_reback,
+	.discard = gpumem_mops_discard,
 	.lookup = gpumem_mops_lookup,
 	.mmap = gpumem_mops_mmap,
 	.vmap = gpumem_object_vmap_pages,

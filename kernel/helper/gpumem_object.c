@@ -16,6 +16,10 @@
  *   pinned    | resident, object has pins     | nobody until the last unpin
  *   unmovable | resident, module loaded with  | free
  *             | movable=0                     |
+ *   purgeable | movable or unmovable, and     | the shrinker as well
+ *             | advised DONTNEED              |
+ *   purged    | the contents were taken; a    | -
+ *             | touch is SIGBUS               |
  *
  * Legal changes
  *
@@ -27,6 +31,10 @@
  *                          they are put back.
  *   movable  -> pinned     with a long pin: a page that may lie in ZONE_MOVABLE
  *                          or CMA is first replaced by another.
+ *   movable <-> purgeable  madvise
+ *   purgeable -> purged    the shrinker, if there is no pin, no unsignalled fence
+ *                          and no foreign reference on any page of the object
+ *   purged   -> empty      advised WILLNEED
  *   any      -> empty      object freed. An isolated page loses its owner and
  *                          is freed by the kernel when it drops its reference;
  *                          so does a page that somebody else has a reference of.
@@ -49,7 +57,8 @@
  *             page table locks  (fault)
  *             i_mmap_rwsem      (unmapping)
  *
- *   gpumem_file.lock            (a leaf: nothing is locked under it)
+ *   gpumem_file.lock, gpumem_purgeable_lock   (leaves: nothing is locked under
+ *                               them)
  *
  * Callbacks of the kernel run inside memory compaction, which can run inside
  * any allocation, also one that is made under any of these locks, except under
@@ -115,6 +124,8 @@ void gpumem_object_free(struct drm_gem_object *obj)
 
 	drm_WARN_ON(obj->dev, bo->pins || bo->vmap_users);
 
+	gpumem_purge_forget(bo);
+
 	mutex_lock(&mgr->lock);
 	list_del(&bo->link);
 	mutex_unlock(&mgr->lock);
@@ -161,6 +172,7 @@ gpumem_object_alloc(struct drm_device *dev, size_t size,
 	drm_gem_private_object_init(dev, obj, size);
 	mutex_init(&bo->lock);
 	mutex_init(&bo->vmap_lock);
+	INIT_LIST_HEAD(&bo->purge_link);
 	bo->backing = backing;
 	bo->sgt = sgt;
 	bo->movable = movable;
@@ -276,6 +288,10 @@ static int gpumem_object_do_pin(struct gpumem_object *bo, bool longterm)
 	ret = mutex_lock_killable(&bo->lock);
 	if (ret)
 		return ret;
+	if (bo->purge == GPUMEM_PURGED) {
+		ret = -ENODATA;
+		goto out;
+	}
 	if (bo->pins == UINT_MAX) {
 		ret = -EOVERFLOW;
 		goto out;
@@ -305,8 +321,9 @@ out:
  * copy of a move that is under way, and for a task that is populating the
  * object. May be called with the object's reservation held.
  *
- * Returns: 0, -ENOMEM, -EINTR when the task is being killed, or -EOVERFLOW.
- * On error nothing is pinned and no page was added.
+ * Returns: 0, -ENOMEM, -EINTR when the task is being killed, -EOVERFLOW, or
+ * -ENODATA if the contents were purged. On error nothing is pinned and no page
+ * was added.
  */
 int gpumem_object_pin(struct gpumem_object *bo)
 {
@@ -381,6 +398,7 @@ void gpumem_object_unpin_many(struct gpumem_object *bo, unsigned int pins)
 	if (!drm_WARN_ON(bo->base.dev, bo->pins < pins)) {
 		gpumem_object_set_pins(bo, bo->pins - pins);
 		trace_gpumem_unpin(bo->id, bo->pins);
+		gpumem_purge_touch(bo);
 	}
 	mutex_unlock(&bo->lock);
 }
@@ -500,7 +518,7 @@ void gpumem_object_got_page(struct gpumem_object *bo, struct page *page)
  */
 bool gpumem_memory_is_left(unsigned long pages)
 {
-	long available = si_mem_available();
+	long available = si_mem_available() + gpumem_purgeable_count();
 
 	return available > 0 && pages <= available;
 }
@@ -533,5 +551,6 @@ void gpumem_object_add_resident(struct gpumem_object *bo, long pages)
 	lockdep_assert_held(&bo->lock);
 
 	WRITE_ONCE(bo->resident, bo->resident + pages);
+	gpumem_purge_add_resident(bo, pages);
 	atomic64_add(pages, &gpumem_counters.resident_pages);
 }

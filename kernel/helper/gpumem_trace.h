@@ -103,6 +103,20 @@ DEFINE_EVENT(gpumem_pins, gpumem_unpin,
 	TP_ARGS(object, pins)
 );
 
+TRACE_EVENT(gpumem_purge,
+	TP_PROTO(u64 object, unsigned long pages),
+	TP_ARGS(object, pages),
+	TP_STRUCT__entry(
+		__field(u64, object)
+		__field(unsigned long, pages)
+	),
+	TP_fast_assign(
+		__entry->object = object;
+		__entry->pages = pages;
+	),
+	TP_printk("object=%llu pages=%lu", __entry->object, __entry->pages)
+);
+
 #endif /* _GPUMEM_TRACE_H_ */
 
 #undef TRACE_INCLUDE_PATH

@@ -153,6 +153,31 @@ TEST_F(Refusal, UnpinWithoutPin) {
     EXPECT_EQ(call(DRM_IOCTL_GPUMEM_UNPIN, args), EINVAL);
 }
 
+TEST_F(Refusal, MadviseWithAnythingUnknown) {
+    drm_gpumem_madvise good{};
+    good.handle = bo.handle();
+    for (unsigned bit = 1; bit < 32; ++bit) {
+        drm_gpumem_madvise args = good;
+        args.advice = 1U << bit;
+        EXPECT_EQ(call(DRM_IOCTL_GPUMEM_MADVISE, args), EINVAL) << bit;
+    }
+    for (unsigned bit = 0; bit < 32; ++bit) {
+        drm_gpumem_madvise args = good;
+        args.retained = 1U << bit;
+        EXPECT_EQ(call(DRM_IOCTL_GPUMEM_MADVISE, args), EINVAL) << bit;
+        args = good;
+        args.pad = 1U << bit;
+        EXPECT_EQ(call(DRM_IOCTL_GPUMEM_MADVISE, args), EINVAL) << bit;
+    }
+    for (const std::uint32_t handle : {0U, 0x7fffU, 0xffffffffU}) {
+        drm_gpumem_madvise args = good;
+        args.handle = handle;
+        args.advice = GPUMEM_MADV_DONTNEED;
+        EXPECT_EQ(call(DRM_IOCTL_GPUMEM_MADVISE, args), ENOENT);
+    }
+    EXPECT_EQ(bo.query().dontneed, 0U);
+}
+
 TEST_F(Refusal, QueryWithAnythingButAHandle) {
     drm_gpumem_query good{};
     good.handle = bo.handle();

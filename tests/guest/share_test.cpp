@@ -64,6 +64,9 @@ TEST(Share, ForeignBufferMapsAndPins) {
         EXPECT_TRUE(bo.query().imported);
         EXPECT_FALSE(bo.query().movable);
         EXPECT_EQ(bo.size(), dumb.size);
+        // Its pages are not ours to take.
+        EXPECT_EQ(gpumem_bo_madvise(bo.get(), GPUMEM_BO_DONTNEED, nullptr),
+                  -EOPNOTSUPP);
         const gpumem::Pin pin = bo.pin();
         const auto map = bo.map();
         std::memset(map.data(), 0x3c, map.size());

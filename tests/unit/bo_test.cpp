@@ -87,6 +87,20 @@ TEST_F(BufferObject, AMappingOutlivesItsBo) {
     EXPECT_EQ(sys.objects.size(), 1U);
 }
 
+TEST_F(BufferObject, AdviceSaysWhatBecameOfTheContents) {
+    const auto bo = device.create(1);
+    EXPECT_TRUE(bo.madvise(GPUMEM_BO_DONTNEED));
+    EXPECT_EQ(bo.query().dontneed, 1U);
+    sys.objects.at(bo.handle()).purged = true;
+    EXPECT_EQ(bo.query().purged, 1U);
+    EXPECT_FALSE(bo.madvise(GPUMEM_BO_WILLNEED));
+    EXPECT_TRUE(bo.madvise(GPUMEM_BO_WILLNEED));
+    EXPECT_EQ(bo.query().dontneed + bo.query().purged, 0U);
+    EXPECT_EQ(gpumem_bo_madvise(bo.get(), GPUMEM_BO_WILLNEED, nullptr), 0);
+    EXPECT_EQ(gpumem_bo_madvise(bo.get(), 2, nullptr), -EINVAL);
+    EXPECT_EQ(gpumem_bo_madvise(nullptr, GPUMEM_BO_WILLNEED, nullptr), -EINVAL);
+}
+
 TEST_F(BufferObject, NullIsAnError) {
     EXPECT_EQ(gpumem_bo_size(nullptr), 0U);
     EXPECT_EQ(gpumem_bo_handle(nullptr), 0U);

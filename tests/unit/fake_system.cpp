@@ -103,9 +103,26 @@ int FakeSystem::ioctl(int fd, unsigned long request, void *arg) {
         if (!objects.contains(args->handle))
             return -ENOENT;
         args->flags = GPUMEM_QUERY_MOVABLE;
+        if (objects[args->handle].dontneed)
+            args->flags |= GPUMEM_QUERY_DONTNEED;
+        if (objects[args->handle].purged)
+            args->flags |= GPUMEM_QUERY_PURGED;
         args->size = objects[args->handle].size;
         args->pins = objects[args->handle].pins;
         args->moved = 7;
+        return 0;
+    }
+    case DRM_IOCTL_GPUMEM_MADVISE: {
+        auto *args = static_cast<drm_gpumem_madvise *>(arg);
+        if (!objects.contains(args->handle))
+            return -ENOENT;
+        if (args->advice > GPUMEM_MADV_DONTNEED || args->retained || args->pad)
+            return -EINVAL;
+        Object &object = objects[args->handle];
+        args->retained = object.purged ? 0 : 1;
+        object.dontneed = args->advice == GPUMEM_MADV_DONTNEED;
+        if (!object.dontneed)
+            object.purged = false;
         return 0;
     }
     case DRM_IOCTL_GPUMEM_STATS: {

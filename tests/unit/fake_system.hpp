@@ -27,6 +27,8 @@ public:
     struct Object {
         std::uint64_t size = 0;
         std::uint64_t pins = 0;
+        bool dontneed = false;
+        bool purged = false;
     };
 
     // Nodes and the driver behind each.

@@ -21,6 +21,7 @@ extern "C" {
 #define DRM_GPUMEM_UNPIN	0x03
 #define DRM_GPUMEM_QUERY	0x04
 #define DRM_GPUMEM_STATS	0x05
+#define DRM_GPUMEM_MADVISE	0x06
 
 /**
  * struct drm_gpumem_create - create a buffer
@@ -84,7 +85,8 @@ struct drm_gpumem_mmap_offset {
  * RLIMIT_MEMLOCK),
  * EINTR (killed while allocating), EOVERFLOW (pin count would wrap), EBUSY
  * (GPUMEM_PIN_LONGTERM: a page has to be replaced and is in use, or pinned for a
- * short time), EHWPOISON (GPUMEM_PIN_LONGTERM: a page cannot be read).
+ * short time), EHWPOISON (GPUMEM_PIN_LONGTERM: a page cannot be read), ENODATA
+ * (the contents were purged: see struct drm_gpumem_madvise).
  */
 struct drm_gpumem_pin {
 	/** @handles: user pointer to an array of __u32 GEM handles. */
@@ -95,10 +97,46 @@ struct drm_gpumem_pin {
 	__u32 flags;
 };
 
+/** The contents are needed. */
+#define GPUMEM_MADV_WILLNEED	0
+/** Nobody needs the contents; the kernel may take the pages. */
+#define GPUMEM_MADV_DONTNEED	1
+
+/**
+ * struct drm_gpumem_madvise - say whether a buffer's contents are needed
+ *
+ * The advice is the buffer's, whoever gives it. Under memory pressure the kernel
+ * takes the pages of buffers that are advised GPUMEM_MADV_DONTNEED, those of the
+ * longest unused first, unless the buffer is pinned, in use by an importer, has
+ * an unsignalled fence, or somebody uses one of its pages. A purged buffer gives
+ * SIGBUS when it is touched and cannot be pinned, until it is advised
+ * GPUMEM_MADV_WILLNEED: then it reads as zeros.
+ *
+ * Errors: ENOENT (no such handle), EINVAL (unknown advice, a field that must be 0
+ * is not), EOPNOTSUPP (an imported buffer), EINTR (killed while waiting).
+ */
+struct drm_gpumem_madvise {
+	/** @handle: GEM handle. */
+	__u32 handle;
+	/** @advice: GPUMEM_MADV_*. */
+	__u32 advice;
+	/**
+	 * @retained: out: 1 if the contents are those that were written last, 0
+	 * if they were taken. Must be 0 on entry.
+	 */
+	__u32 retained;
+	/** @pad: must be 0. */
+	__u32 pad;
+};
+
 /** The buffer was imported from another device's dma-buf. */
 #define GPUMEM_QUERY_IMPORTED	(1 << 0)
 /** The buffer's pages can be moved while it is not pinned. */
 #define GPUMEM_QUERY_MOVABLE	(1 << 1)
+/** The buffer was advised GPUMEM_MADV_DONTNEED. */
+#define GPUMEM_QUERY_DONTNEED	(1 << 2)
+/** The buffer's contents were taken. */
+#define GPUMEM_QUERY_PURGED	(1 << 3)
 
 /**
  * struct drm_gpumem_query - the state of one buffer
@@ -175,6 +213,8 @@ struct drm_gpumem_stats {
 	__u64 refused_busy;
 	/** @faults: page faults taken on mappings of buffers. */
 	__u64 faults;
+	/** @purged: pages taken from buffers advised GPUMEM_MADV_DONTNEED. */
+	__u64 purged;
 };
 
 #define DRM_IOCTL_GPUMEM_CREATE \
@@ -190,6 +230,10 @@ struct drm_gpumem_stats {
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_GPUMEM_QUERY, struct drm_gpumem_query)
 #define DRM_IOCTL_GPUMEM_STATS \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_GPUMEM_STATS, struct drm_gpumem_stats)
+
+#define DRM_IOCTL_GPUMEM_MADVISE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_GPUMEM_MADVISE, \
+		 struct drm_gpumem_madvise)
 
 #if defined(__cplusplus)
 }

@@ -45,6 +45,16 @@ struct gpumem_config {
 	bool unmovable;
 };
 
+/** enum gpumem_purge - where an object is on the way to losing its contents */
+enum gpumem_purge {
+	/** @GPUMEM_KEPT: the contents are there. */
+	GPUMEM_KEPT,
+	/** @GPUMEM_PURGING: the shrinker is at it and may yet give up. */
+	GPUMEM_PURGING,
+	/** @GPUMEM_PURGED: the contents are gone. */
+	GPUMEM_PURGED,
+};
+
 /**
  * struct gpumem_object - a buffer with movable backing pages
  */
@@ -82,6 +92,21 @@ struct gpumem_object {
 	 * ZONE_MOVABLE or CMA. Written under @lock.
 	 */
 	bool suspect;
+
+	/**
+	 * @purge: &enum gpumem_purge. Written under @lock. What is not
+	 * GPUMEM_KEPT makes faults look at it under @lock.
+	 */
+	u8 purge;
+
+	/** @dontneed: the pages may be taken. Written under @lock. */
+	bool dontneed;
+
+	/** @scanned: the shrinker is at work on this object; see gpumem_purge.c. */
+	bool scanned;
+
+	/** @purge_link: in the list of purgeable objects; see gpumem_purge.c. */
+	struct list_head purge_link;
 
 	/** @resident: pages that have memory. Written under @lock. */
 	unsigned long resident;
@@ -134,6 +159,7 @@ struct gpumem_counters {
 	atomic64_t refused_pinned;
 	atomic64_t refused_busy;
 	atomic64_t faults;
+	atomic64_t purged;
 };
 
 extern struct gpumem_counters gpumem_counters;
@@ -148,6 +174,8 @@ int gpumem_object_pin(struct gpumem_object *bo);
 int gpumem_object_pin_longterm(struct gpumem_object *bo);
 void gpumem_object_unpin(struct gpumem_object *bo);
 void gpumem_object_unpin_many(struct gpumem_object *bo, unsigned int pins);
+int gpumem_object_madvise(struct gpumem_object *bo, bool needed,
+			  bool *retained);
 
 /* For &drm_gem_object_funcs. */
 extern const struct drm_gem_object_funcs gpumem_object_funcs;

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Buffers whose contents nobody needs: madvise, and the shrinker that takes their
+ * pages under memory pressure, those of the longest unused buffer first.
+ *
+ * A buffer that is advised GPUMEM_MADV_DONTNEED is in the manager's list, the
+ * longest unused first. The shrinker takes it off, with @scanned set instead of a
+ * reference: a last reference dropped in reclaim would free the object there, and
+ * maybe after its device. Freeing waits for @scanned to be cleared, which takes
+ * no lock that the shrinker could be waiting for, as it only trylocks.
+ */
+#include <linux/export.h>
+#include <linux/sched/mm.h>
+#include <linux/shrinker.h>
+#include <linux/wait.h>
+
+#include "../compat/gpumem_compat_shrinker.h"
+#include "gpumem_internal.h"
+#include "gpumem_lru.h"
+#include "gpumem_trace.h"
+
+static LIST_HEAD(gpumem_purgeable);
+/* A leaf. Protects the list, and @scanned of every object. */
+static DEFINE_SPINLOCK(gpumem_purgeable_lock);
+static DECLARE_WAIT_QUEUE_HEAD(gpumem_scan_done);
+static atomic_long_t gpumem_purgeable_pages;
+static struct shrinker *gpumem_shrinker;
+
+/**
+ * gpumem_purge_forget - an object is about to be freed
+ * @bo: the object, without references
+ *
+ * Waits for the shrinker if it is at work on the object.
+ */
+void gpumem_purge_forget(struct gpumem_object *bo)
+{
+	spin_lock(&gpumem_purgeable_lock);
+	wait_event_cmd(gpumem_scan_done, !bo->scanned,
+		       spin_unlock(&gpumem_purgeable_lock),
+		       spin_lock(&gpumem_purgeable_lock));
+	list_del_init(&bo->purge_link);
+	spin_unlock(&gpumem_purgeable_lock);
+}
+
+/**
+ * gpumem_purge_touch - an object is used
+ * @bo: the object
+ *
+ * Puts it at the end of the list if it is in there.
+ */
+void gpumem_purge_touch(struct gpumem_object *bo)
+{
+	if (!READ_ONCE(bo->dontneed))
+		return;
+	spin_lock(&gpumem_purgeable_lock);
+	if (!bo->scanned && !list_empty(&bo->purge_link))
+		list_move_tail(&bo->purge_link, &gpumem_purgeable);
+	spin_unlock(&gpumem_purgeable_lock);
+}
+
+/**
+ * gpumem_purge_add_resident - account pages of an object that came or went
+ * @bo: the object, locked
+ * @pages: number of pages, negative when they went
+ */
+void gpumem_purge_add_resident(struct gpumem_object *bo, long pages)
+{
+	lockdep_assert_held(&bo->lock);
+
+	if (bo->dontneed)
+		atomic_long_add(pages, &gpumem_purgeable_pages);
+}
+
+static void gpumem_purge_set_dontneed(struct gpumem_object *bo, bool dontneed)
+{
+	lockdep_assert_held(&bo->lock);
+
+	if (dontneed != bo->dontneed) {
+		gpumem_purge_add_resident(bo, -(long)bo->resident);
+		WRITE_ONCE(bo->dontneed, dontneed);
+		gpumem_purge_add_resident(bo, bo->resident);
+	}
+
+	spin_lock(&gpumem_purgeable_lock);
+	/* The shrinker puts one that it is looking at where it belongs itself. */
+	if (!bo->scanned) {
+		if (dontneed)
+			list_move_tail(&bo->purge_link, &gpumem_purgeable);
+		else
+			list_del_init(&bo->purge_link);
+	}
+	spin_unlock(&gpumem_purgeable_lock);
+}
+
+/**
+ * gpumem_object_madvise - say whether an object's contents are needed
+ * @bo: the object
+ * @needed: false if the kernel may take the pages and with them the contents
+ * @retained: receives whether the contents are those that were written
+ *
+ * A buffer whose contents were taken gives SIGBUS when it is touched and cannot
+ * be pinned, until it is needed again: then it reads as zeros.
+ *
+ * Returns: 0, -EOPNOTSUPP if the pages are another device's, or -EINTR when the
+ * task is being killed.
+ */
+int gpumem_object_madvise(struct gpumem_object *bo, bool needed, bool *retained)
+{
+	int ret;
+
+	if (!bo->backing->discard)
+		return -EOPNOTSUPP;
+
+	ret = mutex_lock_killable(&bo->lock);
+	if (ret)
+		return ret;
+
+	*retained = bo->purge != GPUMEM_PURGED;
+	if (needed && !*retained) {
+		/* What was in use when the others went. */
+		bo->backing->discard(bo, true);
+		WRITE_ONCE(bo->purge, GPUMEM_KEPT);
+	}
+	gpumem_purge_set_dontneed(bo, !needed);
+	mutex_unlock(&bo->lock);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(gpumem_object_madvise);
+
+/**
+ * gpumem_purge_check - may an object be touched or pinned?
+ * @bo: the object, not locked
+ *
+ * For fault handlers that do not hold the object's lock. Waits for a purge that
+ * is under way.
+ *
+ * Returns: 0, -ENODATA if the contents were taken, or -EINTR when the task is
+ * being killed.
+ */
+int gpumem_purge_check(struct gpumem_object *bo)
+{
+	int ret;
+
+	if (likely(READ_ONCE(bo->purge) == GPUMEM_KEPT))
+		return 0;
+
+	ret = mutex_lock_killable(&bo->lock);
+	if (ret)
+		return ret;
+	ret = bo->purge == GPUMEM_PURGED ? -ENODATA : 0;
+	mutex_unlock(&bo->lock);
+	return ret;
+}
+
+/* Returns the number of pages that went, 0 if the object has to stay. */
+static unsigned long gpumem_purge_object(struct gpumem_object *bo)
+{
+	unsigned long freed = 0;
+	long ret;
+
+	if (!mutex_trylock(&bo->lock))
+		return 0;
+	if (!bo->dontneed || bo->pins || !bo->resident ||
+	    !dma_resv_trylock(bo->base.resv))
+		goto out_unlock;
+	if (!dma_resv_test_signaled(bo->base.resv, DMA_RESV_USAGE_BOOKKEEP))
+		goto out_unlock_resv;
+
+	/* Faults wait for the lock from here on. */
+	if (bo->purge == GPUMEM_KEPT)
+		WRITE_ONCE(bo->purge, GPUMEM_PURGING);
+	ret = bo->backing->discard(bo, false);
+	if (ret > 0) {
+		freed = ret;
+		WRITE_ONCE(bo->purge, GPUMEM_PURGED);
+		atomic64_add(freed, &gpumem_counters.purged);
+		trace_gpumem_purge(bo->id, freed);
+	} else if (bo->purge == GPUMEM_PURGING) {
+		WRITE_ONCE(bo->purge, GPUMEM_KEPT);
+	}
+	/* Maybe nobody but the kernel's own batches; the next scan will know. */
+	if (ret == -EAGAIN)
+		gpumem_drain_lru_batches_soon();
+
+out_unlock_resv:
+	dma_resv_unlock(bo->base.resv);
+out_unlock:
+	mutex_unlock(&bo->lock);
+	return freed;
+}
+
+/**
+ * gpumem_purgeable_count - pages that the shrinker may find
+ *
+ * Returns: the number of pages of buffers that nobody needs, those included that
+ * are in use for the moment.
+ */
+unsigned long gpumem_purgeable_count(void)
+{
+	return max(atomic_long_read(&gpumem_purgeable_pages), 0L);
+}
+
+static unsigned long gpumem_purge_count(struct shrinker *shrinker,
+					struct shrink_control *sc)
+{
+	return gpumem_purgeable_count() ?: SHRINK_EMPTY;
+}
+
+static unsigned long gpumem_purge_scan(struct shrinker *shrinker,
+				       struct shrink_control *sc)
+{
+	unsigned long freed = 0, scanned = 0;
+	struct gpumem_object *bo;
+	LIST_HEAD(seen);
+
+	spin_lock(&gpumem_purgeable_lock);
+	while (scanned < sc->nr_to_scan && !list_empty(&gpumem_purgeable)) {
+		unsigned long pages;
+
+		bo = list_first_entry(&gpumem_purgeable, struct gpumem_object,
+				      purge_link);
+		list_move_tail(&bo->purge_link, &seen);
+		scanned += max(READ_ONCE(bo->resident), 1UL);
+		bo->scanned = true;
+		spin_unlock(&gpumem_purgeable_lock);
+
+		pages = gpumem_purge_object(bo);
+		freed += pages;
+
+		spin_lock(&gpumem_purgeable_lock);
+		bo->scanned = false;
+		/* What was advised meanwhile, as gpumem_purge_set_dontneed(). */
+		if (!READ_ONCE(bo->dontneed))
+			list_del_init(&bo->purge_link);
+		wake_up_all(&gpumem_scan_done);
+		cond_resched_lock(&gpumem_purgeable_lock);
+	}
+	/* Whoever could not go is still the longest unused. */
+	list_splice(&seen, &gpumem_purgeable);
+	spin_unlock(&gpumem_purgeable_lock);
+
+	sc->nr_scanned = scanned;
+	return freed ?: SHRINK_STOP;
+}
+
+/**
+ * gpumem_purge_init - start the shrinker
+ *
+ * Returns: 0 or -ENOMEM.
+ */
+int gpumem_purge_init(void)
+{
+	gpumem_shrinker = gpumem_shrinker_register(gpumem_purge_count,
+						   gpumem_purge_scan, "gpumem");
+	return gpumem_shrinker ? 0 : -ENOMEM;
+}
+
+/**
+ * gpumem_purge_fini - stop the shrinker; no object is left
+ */
+void gpumem_purge_fini(void)
+{
+	gpumem_shrinker_unregister(gpumem_shrinker);
+}

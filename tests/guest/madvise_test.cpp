@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+// Buffers whose contents nobody needs, and when the kernel takes them.
+#include "support/system.hpp"
+
+#include <gpumem/gpumem.hpp>
+#include <gtest/gtest.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include <xf86drm.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <fcntl.h>
+#include <sstream>
+#include <thread>
+#include <vector>
+
+#include "support/debugfs.hpp"
+
+using gpumem::Bo;
+using gpumem::Device;
+using support::PAGE;
+
+namespace {
+
+constexpr std::size_t PAGES = 64;
+const std::string TRACING = "/sys/kernel/tracing/";
+
+// All that shrinkers have to give. What was touched just now may sit in a batch
+// of some CPU for a while, so whoever waits for a purge asks again.
+void shrink() { support::write_file("/proc/sys/vm/drop_caches", "2"); }
+
+bool becomes_purged(const Bo &bo) {
+    for (int i = 0; i < 200; ++i) {
+        shrink();
+        if (bo.query().purged)
+            return true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return false;
+}
+
+class Madvise : public testing::Test {
+protected:
+    Madvise() { std::memset(map.data(), 0x5a, map.size()); }
+
+    [[nodiscard]] bool intact() const {
+        return std::ranges::all_of(
+            map.bytes(), [](std::byte b) { return b == std::byte{0x5a}; });
+    }
+    // Shrinking does not take the buffer, and takes one that nothing holds.
+    void expect_kept() const {
+        const Bo other = device.create(PAGES * PAGE);
+        { const gpumem::Pin pin = other.pin(); }
+        other.madvise(GPUMEM_BO_DONTNEED);
+        ASSERT_TRUE(becomes_purged(other));
+        EXPECT_EQ(bo.query().purged, 0U);
+        EXPECT_EQ(bo.query().resident_pages, PAGES);
+        EXPECT_TRUE(intact());
+    }
+
+    const Device device = Device::open();
+    const Bo bo = device.create(PAGES * PAGE);
+    const gpumem::Mapping map = bo.map();
+};
+
+TEST_F(Madvise, ABufferThatIsNeededIsNotTaken) {
+    expect_kept();
+    EXPECT_TRUE(bo.madvise(GPUMEM_BO_DONTNEED));
+    EXPECT_TRUE(bo.madvise(GPUMEM_BO_WILLNEED));
+    expect_kept();
+}
+
+TEST_F(Madvise, APurgedBufferIsGoneUntilItIsNeededAgain) {
+    const auto before = device.stats();
+    EXPECT_TRUE(bo.madvise(GPUMEM_BO_DONTNEED));
+    EXPECT_TRUE(intact()) << "a touch is allowed until the pages are taken";
+    ASSERT_TRUE(becomes_purged(bo));
+    EXPECT_EQ(bo.query().resident_pages, 0U);
+    EXPECT_EQ(device.stats().purged, before.purged + PAGES);
+    EXPECT_EQ(device.stats().resident_pages, before.resident_pages - PAGES);
+
+    EXPECT_TRUE(support::read_gives_sigbus(map.data()));
+    EXPECT_TRUE(support::read_gives_sigbus(map.data() + map.size() - 1));
+    EXPECT_EQ(gpumem_bo_pin(bo.get(), 0), -ENODATA);
+    EXPECT_EQ(gpumem_bo_pin(bo.get(), GPUMEM_BO_PIN_LONGTERM), -ENODATA);
+    EXPECT_EQ(bo.query().pins, 0U);
+    EXPECT_FALSE(bo.madvise(GPUMEM_BO_DONTNEED));
+    EXPECT_TRUE(support::read_gives_sigbus(map.data()));
+
+    EXPECT_FALSE(bo.madvise(GPUMEM_BO_WILLNEED));
+    EXPECT_EQ(bo.query().purged, 0U);
+    EXPECT_TRUE(std::ranges::all_of(
+        map.bytes(), [](std::byte b) { return b == std::byte{0}; }));
+    std::memset(map.data(), 0x5a, map.size());
+    expect_kept();
+    EXPECT_TRUE(bo.madvise(GPUMEM_BO_WILLNEED));
+}
+
+TEST_F(Madvise, APinnedBufferIsNotTaken) {
+    {
+        const gpumem::Pin pin = bo.pin();
+        bo.madvise(GPUMEM_BO_DONTNEED);
+        expect_kept();
+    }
+    EXPECT_TRUE(becomes_purged(bo));
+}
+
+TEST_F(Madvise, ABufferOnAnotherDeviceIsNotTaken) {
+    const int vgem = [] {
+        EXPECT_EQ(support::shell("modprobe vgem"), 0);
+        return support::open_drm("vgem", "card");
+    }();
+    ASSERT_GE(vgem, 0);
+    std::uint32_t handle = 0;
+    ASSERT_EQ(drmPrimeFDToHandle(vgem, bo.export_dmabuf().fd(), &handle), 0);
+    bo.madvise(GPUMEM_BO_DONTNEED);
+    if (bo.query().pins)
+        expect_kept();
+    drm_gem_close args{};
+    args.handle = handle;
+    ASSERT_EQ(::ioctl(vgem, DRM_IOCTL_GEM_CLOSE, &args), 0);
+    ASSERT_TRUE(becomes_purged(bo));
+    // Nor does another device get one that was taken.
+    EXPECT_NE(gpumem_bo_pin(bo.get(), 0), 0);
+    ::close(vgem);
+}
+
+TEST_F(Madvise, ABufferWithAPageInAPipeIsNotTaken) {
+    if (device.stats().backing == GPUMEM_BACKING_KIND_MOPS)
+        GTEST_SKIP() << "nobody can get a page of a PFN mapping";
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    const iovec page{map.data() + 7 * PAGE, PAGE};
+    ASSERT_EQ(::vmsplice(ends[1], &page, 1, 0), static_cast<ssize_t>(PAGE));
+    bo.madvise(GPUMEM_BO_DONTNEED);
+    expect_kept();
+    std::vector<std::byte> got(PAGE);
+    ASSERT_EQ(::read(ends[0], got.data(), PAGE), static_cast<ssize_t>(PAGE));
+    EXPECT_EQ(got.front(), std::byte{0x5a});
+    EXPECT_TRUE(becomes_purged(bo));
+    ::close(ends[0]);
+    ::close(ends[1]);
+}
+
+TEST_F(Madvise, TheLongestUnusedGoesFirst) {
+    std::array<Bo, 3> bos;
+    std::array<gpumem::Mapping, 3> maps;
+    std::vector<std::uint64_t> ids;
+    for (std::size_t i = 0; i < bos.size(); ++i) {
+        bos[i] = device.create(PAGES * PAGE);
+        maps[i] = bos[i].map();
+        ids.push_back(support::object_ids().back());
+        std::memset(maps[i].data(), 1, (PAGES - 1) * PAGE);
+    }
+    for (const Bo &each : bos)
+        each.madvise(GPUMEM_BO_DONTNEED);
+    // A new page: the first buffer is used again.
+    maps[0].data()[(PAGES - 1) * PAGE] = std::byte{1};
+
+    support::compact_memory(); // empties the batches of all CPUs first
+
+    support::write_file(TRACING + "trace", "");
+    support::write_file(TRACING + "events/gpumem/gpumem_purge/enable", "1");
+    for (const Bo &each : bos)
+        EXPECT_TRUE(becomes_purged(each));
+    support::write_file(TRACING + "events/gpumem/gpumem_purge/enable", "0");
+    std::istringstream lines(support::read_file(TRACING + "trace"));
+    std::vector<std::uint64_t> order;
+    for (std::string line; std::getline(lines, line);)
+        if (const auto at = line.find("gpumem_purge: object=");
+            at != std::string::npos)
+            order.push_back(std::stoull(line.substr(at + 21)));
+    EXPECT_EQ(order, (std::vector{ids[1], ids[2], ids[0]}));
+}
+
+TEST_F(Madvise, GivesItsMemoryToWhoNeedsIt) {
+    std::istringstream lines(support::read_file("/proc/meminfo"));
+    std::uint64_t available = 0;
+    for (std::string line; std::getline(lines, line);)
+        if (line.starts_with("MemAvailable:"))
+            available = std::stoull(line.substr(13)) * 1024;
+    const Bo first = device.create(available * 6 / 10);
+    { const gpumem::Pin pin = first.pin(); }
+    const Bo second = device.create(available * 6 / 10);
+    ASSERT_EQ(gpumem_bo_pin(second.get(), 0), -ENOMEM);
+    first.madvise(GPUMEM_BO_DONTNEED);
+    ASSERT_EQ(gpumem_bo_pin(second.get(), 0), 0);
+    EXPECT_EQ(first.query().purged, 1U);
+    EXPECT_EQ(gpumem_bo_unpin(second.get()), 0);
+}
+
+TEST_F(Madvise, IsShown) {
+    const auto fdinfo = [&] {
+        return support::read_file("/proc/self/fdinfo/" +
+                                  std::to_string(device.fd()));
+    };
+    const auto state = [] {
+        std::istringstream lines(
+            support::read_file(support::GPUMEM_DEBUGFS + "objects"));
+        std::string line;
+        std::string last;
+        while (std::getline(lines, line))
+            last = line;
+        return last.substr(last.rfind(' ') + 1);
+    };
+    EXPECT_EQ(bo.query().dontneed, 0U);
+    EXPECT_EQ(fdinfo().find("drm-purgeable-memory:\t256 KiB"),
+              std::string::npos);
+    bo.madvise(GPUMEM_BO_DONTNEED);
+    EXPECT_EQ(bo.query().dontneed, 1U);
+    EXPECT_NE(fdinfo().find("drm-purgeable-memory:\t256 KiB"),
+              std::string::npos)
+        << fdinfo();
+    EXPECT_EQ(state(), "purgeable");
+    ASSERT_TRUE(becomes_purged(bo));
+    EXPECT_EQ(state(), "purged");
+}
+
+TEST_F(Madvise, BuffersComeAndGoWhileTheShrinkerRuns) {
+    const auto before = device.stats();
+    {
+        const std::jthread shrinker([](const std::stop_token &stop) {
+            while (!stop.stop_requested())
+                shrink();
+        });
+        // Some stay for a while, until no batch of a CPU holds them.
+        std::array<Bo, 8> bos;
+        for (std::size_t i = 0;
+             i < 400 || device.stats().purged == before.purged; ++i) {
+            ASSERT_LT(i, 4000U) << "nothing was ever taken";
+            Bo &each = bos[i % bos.size()];
+            each = device.create(16 * PAGE);
+            { const gpumem::Pin pin = each.pin(); }
+            each.madvise(GPUMEM_BO_DONTNEED);
+            if (i % 3 == 0)
+                each.madvise(GPUMEM_BO_WILLNEED);
+        }
+    }
+    EXPECT_EQ(device.stats().objects, before.objects);
+    EXPECT_EQ(device.stats().resident_pages, before.resident_pages);
+    EXPECT_TRUE(intact());
+}
+
+} // namespace
