@@ -7,6 +7,7 @@
 #include <linux/string.h>
 
 #include "gpumem_debugfs.h"
+#include "gpumem_hotplug.h"
 #include "gpumem_internal.h"
 #include "gpumem_lru.h"
 
@@ -56,14 +57,10 @@ static void gpumem_backings_unload(size_t count)
 			gpumem_backings[count]->unload();
 }
 
-static int __init gpumem_helper_init(void)
+static int __init gpumem_backings_load(void)
 {
 	size_t i;
 	int ret;
-
-	ret = gpumem_purge_init();
-	if (ret)
-		return ret;
 
 	for (i = 0; i < ARRAY_SIZE(gpumem_backings); i++) {
 		if (!gpumem_backings[i]->load)
@@ -71,18 +68,41 @@ static int __init gpumem_helper_init(void)
 		ret = gpumem_backings[i]->load();
 		if (ret) {
 			gpumem_backings_unload(i);
-			gpumem_purge_fini();
 			return ret;
 		}
 	}
+	return 0;
+}
+
+static int __init gpumem_helper_init(void)
+{
+	int ret;
+
+	ret = gpumem_backings_load();
+	if (ret)
+		return ret;
+	ret = gpumem_purge_init();
+	if (ret)
+		goto err_backings;
+	ret = gpumem_hotplug_init();
+	if (ret)
+		goto err_purge;
+
 	gpumem_debugfs_init();
 	return 0;
+
+err_purge:
+	gpumem_purge_fini();
+err_backings:
+	gpumem_backings_unload(ARRAY_SIZE(gpumem_backings));
+	return ret;
 }
 
 static void __exit gpumem_helper_exit(void)
 {
 	gpumem_debugfs_fini();
 	WARN_ON(!list_empty(&gpumem_manager.objects));
+	gpumem_hotplug_fini();
 	gpumem_purge_fini();
 	gpumem_drain_lru_batches_end();
 	gpumem_backings_unload(ARRAY_SIZE(gpumem_backings));

@@ -48,6 +48,9 @@
  * Lock order, outermost first
  * ===========================
  *
+ *   mem_hotplug_lock            (the kernel's, around a block that goes offline)
+ *     gpumem_manager.lock
+ *
  *   mmap_lock
  *     dma_resv of the object (PRIME pins and maps into the kernel under it)
  *       gpumem_object.vmap_lock

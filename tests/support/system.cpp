@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <xf86drm.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -15,6 +16,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 namespace support {
 
@@ -30,6 +32,27 @@ void write_file(const std::string &path, const std::string &text) {
     out << text << std::flush;
     if (!out)
         throw std::runtime_error("cannot write " + path);
+}
+
+int write_errno(const std::string &path, const std::string &text) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    const int result =
+        ::write(fd, text.data(), text.size()) < 0 ? errno : 0;
+    ::close(fd);
+    return result;
+}
+
+void load_test_module(const std::string &name) {
+    if (std::filesystem::exists("/sys/module/" + name))
+        return;
+    const char *directory = std::getenv("GPUMEM_TEST_MODULES");
+    if (!directory)
+        throw std::runtime_error("GPUMEM_TEST_MODULES is not set");
+    const std::string path = std::string(directory) + "/" + name + ".ko";
+    if (shell("insmod " + path))
+        throw std::runtime_error("cannot load " + path);
 }
 
 void compact_memory() { write_file("/proc/sys/vm/compact_memory", "1"); }
@@ -71,24 +94,29 @@ bool kernel_is_at_least(int major, int minor) {
 }
 
 bool is_in_zone_movable(std::uint64_t frame) {
-    std::istringstream lines(read_file("/proc/zoneinfo"));
-    bool movable = false;
-    std::uint64_t spanned = 0;
-    for (std::string line; std::getline(lines, line);) {
-        std::istringstream words(line);
-        std::string key;
-        words >> key;
-        if (key == "Node")
-            movable = line.find(" Movable") != std::string::npos;
-        else if (movable && key == "spanned")
-            words >> spanned;
-        else if (movable && key == "start_pfn:") {
-            std::uint64_t first = 0;
-            words >> first;
-            if (frame >= first && frame < first + spanned)
-                return true;
+    // Where the zone was at first: a block that goes offline leaves it.
+    static const auto ranges = [] {
+        std::vector<std::pair<std::uint64_t, std::uint64_t>> found;
+        std::istringstream lines(read_file("/proc/zoneinfo"));
+        bool movable = false;
+        std::uint64_t spanned = 0;
+        for (std::string line; std::getline(lines, line);) {
+            std::istringstream words(line);
+            std::string key;
+            words >> key;
+            if (key == "Node")
+                movable = line.find(" Movable") != std::string::npos;
+            else if (movable && key == "spanned")
+                words >> spanned;
+            else if (std::uint64_t first = 0;
+                     movable && key == "start_pfn:" && words >> first)
+                found.emplace_back(first, spanned);
         }
-    }
+        return found;
+    }();
+    for (const auto &[first, count] : ranges)
+        if (frame >= first && frame < first + count)
+            return true;
     return false;
 }
 

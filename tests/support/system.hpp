@@ -16,6 +16,12 @@ constexpr std::size_t PAGE = 4096;
 std::string read_file(const std::string &path);
 void write_file(const std::string &path, const std::string &text);
 
+// Writes once; 0 or the errno that the file's owner answered.
+int write_errno(const std::string &path, const std::string &text);
+
+// Loads a module of tests/kmod/; throws if it cannot be.
+void load_test_module(const std::string &name);
+
 // Ask the kernel to compact all memory, once, and wait for it.
 void compact_memory();
 

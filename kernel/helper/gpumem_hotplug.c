@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Unplugging memory. The kernel moves our pages out of a block that goes offline
+ * as it moves others; but while one of them stays, it tries again until a signal
+ * comes. So a block that holds a page of a pinned object is refused at once.
+ */
+#include <linux/memory.h>
+#include <linux/mm.h>
+#include <linux/notifier.h>
+
+#include "gpumem_hotplug.h"
+#include "gpumem_internal.h"
+
+static bool gpumem_holds_pages(struct gpumem_object *bo, unsigned long first,
+			       unsigned long count)
+{
+	pgoff_t i, n = gpumem_object_pages(bo);
+	bool holds = false;
+	struct page *page;
+
+	mutex_lock(&bo->lock);
+	for (i = 0; bo->pins && i < n && !holds; i++) {
+		page = bo->backing->lookup(bo, i);
+		holds = page && page_to_pfn(page) - first < count;
+		cond_resched();
+	}
+	mutex_unlock(&bo->lock);
+	return holds;
+}
+
+static int gpumem_memory_notify(struct notifier_block *block,
+				unsigned long action, void *data)
+{
+	struct memory_notify *range = data;
+	struct gpumem_object *bo;
+	bool holds = false;
+
+	if (action != MEM_GOING_OFFLINE)
+		return NOTIFY_OK;
+
+	mutex_lock(&gpumem_manager.lock);
+	list_for_each_entry(bo, &gpumem_manager.objects, link) {
+		if (!READ_ONCE(bo->pins))
+			continue;
+		holds = gpumem_holds_pages(bo, range->start_pfn,
+					   range->nr_pages);
+		if (holds)
+			break;
+	}
+	mutex_unlock(&gpumem_manager.lock);
+	return holds ? notifier_from_errno(-EBUSY) : NOTIFY_OK;
+}
+
+static struct notifier_block gpumem_memory_notifier = {
+	.notifier_call = gpumem_memory_notify,
+};
+
+/**
+ * gpumem_hotplug_init - listen to memory that goes offline
+ *
+ * Returns: 0 or a negative errno.
+ */
+int gpumem_hotplug_init(void)
+{
+	return register_memory_notifier(&gpumem_memory_notifier);
+}
+
+/**
+ * gpumem_hotplug_fini - listen no more
+ */
+void gpumem_hotplug_fini(void)
+{
+	unregister_memory_notifier(&gpumem_memory_notifier);
+}

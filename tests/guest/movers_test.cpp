@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+// Whoever moves memory beside compaction: contiguous allocation, soft offlining,
+// huge pages on demand. Each with a buffer that is written meanwhile, and with
+// one that is pinned.
+#include "support/crumbs.hpp"
+#include "support/debugfs.hpp"
+#include "support/system.hpp"
+#include "support/writer.hpp"
+
+#include <gpumem/gpumem.hpp>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+#include <sstream>
+
+using gpumem::Bo;
+using gpumem::Device;
+using support::PAGE;
+using support::Writer;
+
+namespace {
+
+constexpr std::uint64_t BLOCK = 512; // pages that an allocator keeps together
+// A page can be busy for a moment: in a batch of some CPU, in a fault.
+constexpr int TRIES = 20;
+
+class Movers : public testing::Test {
+protected:
+    Movers() { support::compact_memory(); }
+
+    // The first page of a block that holds nothing but the buffer's pages.
+    std::uint64_t whole_block() {
+        const auto frames = support::page_frames(id);
+        const std::set<std::uint64_t> all(frames.begin(), frames.end());
+        for (const std::uint64_t frame : all)
+            if (frame % BLOCK == 0 && all.contains(frame + BLOCK - 1) &&
+                std::distance(all.find(frame), all.find(frame + BLOCK - 1)) ==
+                    BLOCK - 1)
+                return frame;
+        return 0;
+    }
+    std::size_t frames_in(std::uint64_t first, std::uint64_t count) {
+        return static_cast<std::size_t>(std::ranges::count_if(
+            support::page_frames(id),
+            [&](auto frame) { return frame - first < count; }));
+    }
+
+    const Device device = Device::open();
+    const Bo bo = device.create(32 << 20);
+    const gpumem::Mapping map = bo.map();
+    Writer writer{map};
+    const std::uint64_t id = support::object_ids().back();
+};
+
+class Contiguous : public Movers {
+protected:
+    void SetUp() override {
+        support::load_test_module("gpumem_test_contig");
+        block = whole_block();
+        ASSERT_NE(block, 0U) << "no page block is all the buffer's";
+    }
+    int allocate() {
+        return support::write_errno("/sys/kernel/debug/gpumem_test_contig",
+                                    std::to_string(block) + " " +
+                                        std::to_string(BLOCK));
+    }
+    std::uint64_t block = 0;
+};
+
+TEST_F(Contiguous, AllocationMovesABufferThatIsBeingWritten) {
+    int error = EBUSY;
+    for (int i = 0; i < TRIES && error == EBUSY; ++i)
+        error = allocate();
+    EXPECT_EQ(error, 0);
+    EXPECT_EQ(frames_in(block, BLOCK), 0U);
+    EXPECT_GE(bo.query().moved, BLOCK);
+    EXPECT_EQ(writer.wrong(), 0U);
+}
+
+TEST_F(Contiguous, AllocationIsRefusedAPinnedBuffersPages) {
+    const gpumem::Pin pin = bo.pin();
+    const auto before = support::page_frames(id);
+    EXPECT_EQ(allocate(), EBUSY);
+    EXPECT_EQ(support::page_frames(id), before);
+    EXPECT_EQ(writer.wrong(), 0U);
+}
+
+class SoftOffline : public Movers {
+protected:
+    static int offline(std::uint64_t frame) {
+        return support::write_errno(
+            "/sys/devices/system/memory/soft_offline_page",
+            std::to_string(frame * PAGE));
+    }
+};
+
+TEST_F(SoftOffline, ReplacesAPageThatIsBeingWritten) {
+    int error = EBUSY;
+    for (int i = 0; i < TRIES && error; ++i)
+        error = offline(support::page_frames(id)[5]);
+    EXPECT_EQ(error, 0);
+    EXPECT_GE(bo.query().moved, 1U);
+    EXPECT_EQ(bo.query().resident_pages, bo.size() / PAGE);
+    EXPECT_EQ(writer.wrong(), 0U);
+}
+
+TEST_F(SoftOffline, IsRefusedForAPinnedPage) {
+    const gpumem::Pin pin = bo.pin();
+    const auto before = support::page_frames(id);
+    EXPECT_EQ(offline(before[5]), EBUSY);
+    EXPECT_EQ(support::page_frames(id), before);
+    EXPECT_EQ(writer.wrong(), 0U);
+}
+
+class HugePages : public testing::Test {
+protected:
+    static constexpr const char *POOL = "/proc/sys/vm/nr_hugepages";
+    static std::uint64_t ask(std::uint64_t count) {
+        support::write_file(POOL, std::to_string(count));
+        return std::stoull(support::read_file(POOL));
+    }
+    // More and more, until the kernel had to move pages of buffers or the free
+    // memory is used up. Returns the number of pages moved.
+    std::uint64_t ask_for_more() const {
+        std::istringstream lines(support::read_file("/proc/meminfo"));
+        std::string key;
+        std::uint64_t kib = 0;
+        while (lines >> key >> kib && key != "MemFree:")
+            std::getline(lines, key);
+        const auto before = device.stats().moved;
+        for (std::uint64_t count = kib / 4096; count <= kib / 2048; count += 16) {
+            ask(count);
+            if (device.stats().moved > before)
+                break;
+        }
+        return device.stats().moved - before;
+    }
+    void TearDown() override { ask(0); }
+
+    const Device device = Device::open();
+    support::Crumbs crumbs{device};
+};
+
+TEST_F(HugePages, OnDemandMoveBuffersThatAreBeingWritten) {
+    Writer writer(crumbs.kept().front().map);
+    EXPECT_GT(ask_for_more(), 0U);
+    EXPECT_EQ(writer.wrong(), 0U);
+}
+
+TEST_F(HugePages, OnDemandLeavePinnedBuffersAlone) {
+    std::vector<gpumem::Pin> pins;
+    for (auto &buffer : crumbs.kept())
+        pins.push_back(buffer.bo.pin());
+    EXPECT_EQ(ask_for_more(), 0U);
+    EXPECT_EQ(crumbs.first_wrong(), "");
+}
+
+} // namespace
