@@ -32,7 +32,6 @@ MODULE_PARM_DESC(backing,
 struct gpumem_config gpumem_config;
 
 static struct platform_device *gpumem_platform;
-static struct drm_device *gpumem_drm;
 
 static int gpumem_gem_open(struct drm_gem_object *obj, struct drm_file *file)
 {
@@ -105,6 +104,42 @@ static const struct drm_driver gpumem_driver = {
 	.minor = 0,
 };
 
+static void gpumem_unplug(void *data)
+{
+	struct drm_device *dev = data;
+
+	gpumem_device_unplug(dev);
+	drm_dev_put(dev);
+}
+
+static int gpumem_probe(struct platform_device *platform)
+{
+	struct drm_device *dev;
+	int ret;
+
+	ret = dma_coerce_mask_and_coherent(&platform->dev, DMA_BIT_MASK(64));
+	if (ret)
+		return ret;
+
+	dev = drm_dev_alloc(&gpumem_driver, &platform->dev);
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
+
+	ret = drm_dev_register(dev, 0);
+	if (ret) {
+		drm_dev_put(dev);
+		return ret;
+	}
+
+	platform_set_drvdata(platform, dev);
+	return devm_add_action_or_reset(&platform->dev, gpumem_unplug, dev);
+}
+
+static struct platform_driver gpumem_platform_driver = {
+	.probe = gpumem_probe,
+	.driver.name = "gpumem",
+};
+
 static int __init gpumem_init(void)
 {
 	int ret;
@@ -116,39 +151,33 @@ static int __init gpumem_init(void)
 		return -EINVAL;
 	}
 
+	ret = platform_driver_register(&gpumem_platform_driver);
+	if (ret)
+		return ret;
+
 	gpumem_platform = platform_device_register_simple("gpumem", -1, NULL, 0);
-	if (IS_ERR(gpumem_platform))
-		return PTR_ERR(gpumem_platform);
-
-	ret = dma_coerce_mask_and_coherent(&gpumem_platform->dev,
-					   DMA_BIT_MASK(64));
-	if (ret)
-		goto err_platform;
-
-	gpumem_drm = drm_dev_alloc(&gpumem_driver, &gpumem_platform->dev);
-	if (IS_ERR(gpumem_drm)) {
-		ret = PTR_ERR(gpumem_drm);
-		goto err_platform;
+	if (IS_ERR(gpumem_platform)) {
+		ret = PTR_ERR(gpumem_platform);
+		goto err_driver;
 	}
-
-	ret = drm_dev_register(gpumem_drm, 0);
-	if (ret)
-		goto err_drm;
-
+	/* A device that no driver could take is no use, but no error either. */
+	if (!platform_get_drvdata(gpumem_platform)) {
+		ret = -ENODEV;
+		goto err_device;
+	}
 	return 0;
 
-err_drm:
-	drm_dev_put(gpumem_drm);
-err_platform:
+err_device:
 	platform_device_unregister(gpumem_platform);
+err_driver:
+	platform_driver_unregister(&gpumem_platform_driver);
 	return ret;
 }
 
 static void __exit gpumem_exit(void)
 {
-	drm_dev_unregister(gpumem_drm);
-	drm_dev_put(gpumem_drm);
 	platform_device_unregister(gpumem_platform);
+	platform_driver_unregister(&gpumem_platform_driver);
 }
 
 module_init(gpumem_init);

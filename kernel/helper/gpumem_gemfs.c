@@ -512,9 +512,10 @@ static vm_fault_t gpumem_gemfs_fault(struct vm_fault *vmf)
 	struct folio *folio;
 	vm_fault_t ret;
 	int err = 0;
+	int idx;
 
 	if (vmf->pgoff >= gpumem_object_pages(bo) ||
-	    drm_dev_is_unplugged(bo->base.dev))
+	    !drm_dev_enter(bo->base.dev, &idx))
 		return VM_FAULT_SIGBUS;
 
 	atomic64_inc(&gpumem_counters.faults);
@@ -545,6 +546,8 @@ static vm_fault_t gpumem_gemfs_fault(struct vm_fault *vmf)
 	vmf->page = folio_file_page(folio, vmf->pgoff);
 	ret = VM_FAULT_LOCKED;
 out:
+	/* The folio lock is what unplugging waits for from here on. */
+	drm_dev_exit(idx);
 	trace_gpumem_fault(bo->id, vmf->pgoff, err);
 	return ret;
 }
@@ -554,13 +557,15 @@ static vm_fault_t gpumem_gemfs_map_pages(struct vm_fault *vmf, pgoff_t first,
 {
 	struct gpumem_object *bo = gpumem_gemfs_object(vmf);
 	vm_fault_t ret;
+	int idx;
 
 	/* The fault handler says it with SIGBUS, or waits. */
-	if (drm_dev_is_unplugged(bo->base.dev) ||
-	    READ_ONCE(bo->purge) != GPUMEM_KEPT)
+	if (READ_ONCE(bo->purge) != GPUMEM_KEPT ||
+	    !drm_dev_enter(bo->base.dev, &idx))
 		return 0;
 
 	ret = filemap_map_pages(vmf, first, last);
+	drm_dev_exit(idx);
 	if (ret & VM_FAULT_NOPAGE) {
 		atomic64_inc(&gpumem_counters.faults);
 		trace_gpumem_fault(bo->id, vmf->pgoff, 0);
@@ -645,6 +650,23 @@ static int gpumem_gemfs_mmap(struct gpumem_object *bo,
 	return 0;
 }
 
+static void gpumem_gemfs_unmap(struct gpumem_object *bo)
+{
+	pgoff_t i, n = gpumem_object_pages(bo);
+	struct folio *folio;
+
+	for (i = 0; i < n; i++) {
+		folio = gpumem_gemfs_slot(bo, i);
+		if (!folio)
+			continue;
+		/* Whoever is about to map it holds the lock. */
+		folio_lock(folio);
+		unmap_mapping_pages(bo->inode->i_mapping, i, 1, false);
+		folio_unlock(folio);
+		cond_resched();
+	}
+}
+
 const struct gpumem_backing gpumem_gemfs_backing = {
 	.name = "gemfs",
 	.id = GPUMEM_BACKING_GEMFS,
@@ -658,6 +680,7 @@ const struct gpumem_backing gpumem_gemfs_backing = {
 	.set_pinned = gpumem_gemfs_set_pinned,
 	.lookup = gpumem_gemfs_lookup,
 	.mmap = gpumem_gemfs_mmap,
+	.unmap = gpumem_gemfs_unmap,
 	.vmap = gpumem_object_vmap_pages,
 	.vunmap = gpumem_object_vunmap_pages,
 };

@@ -100,6 +100,13 @@ struct gpumem_backing {
 	int (*mmap)(struct gpumem_object *bo, struct vm_area_struct *vma);
 
 	/**
+	 * @unmap: take all pages out of user mappings, those included that a
+	 * fault handler is about to make. &gpumem_object.lock is held, and the
+	 * device is unplugged. NULL if drm_dev_unplug() does it.
+	 */
+	void (*unmap)(struct gpumem_object *bo);
+
+	/**
 	 * @vmap: map into the kernel; resident and pinned.
 	 * &gpumem_object.vmap_lock is held.
 	 */

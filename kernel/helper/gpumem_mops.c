@@ -186,10 +186,10 @@ static vm_fault_t gpumem_mops_fault(struct vm_fault *vmf)
 	pgoff_t index = vmf->pgoff - drm_vma_node_start(&bo->base.vma_node);
 	unsigned long addr = ALIGN_DOWN(vmf->address, PAGE_SIZE);
 	vm_fault_t ret;
-	int err;
+	int err, idx;
 
 	if (index >= gpumem_object_pages(bo) ||
-	    drm_dev_is_unplugged(bo->base.dev))
+	    !drm_dev_enter(bo->base.dev, &idx))
 		return VM_FAULT_SIGBUS;
 
 	/*
@@ -217,6 +217,7 @@ static vm_fault_t gpumem_mops_fault(struct vm_fault *vmf)
 out_unlock:
 	mutex_unlock(&bo->lock);
 out:
+	drm_dev_exit(idx);
 	atomic64_inc(&gpumem_counters.faults);
 	trace_gpumem_fault(bo->id, index, err);
 	return ret;

@@ -317,6 +317,32 @@ out:
 }
 
 /**
+ * gpumem_device_unplug - the device is gone
+ * @dev: a device whose driver uses this helper
+ *
+ * Takes the place of drm_dev_unplug(), which does not know all mappings. From now
+ * on a touch of a buffer is SIGBUS.
+ */
+void gpumem_device_unplug(struct drm_device *dev)
+{
+	struct gpumem_manager *mgr = &gpumem_manager;
+	struct gpumem_object *bo;
+
+	drm_dev_unplug(dev);
+
+	mutex_lock(&mgr->lock);
+	list_for_each_entry(bo, &mgr->objects, link) {
+		if (bo->base.dev != dev || !bo->backing->unmap)
+			continue;
+		mutex_lock(&bo->lock);
+		bo->backing->unmap(bo);
+		mutex_unlock(&bo->lock);
+	}
+	mutex_unlock(&mgr->lock);
+}
+EXPORT_SYMBOL_GPL(gpumem_device_unplug);
+
+/**
  * gpumem_object_pin - make an object resident and keep its pages in place
  * @bo: the object
  *

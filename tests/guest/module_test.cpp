@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include <cerrno>
 #include <cstdlib>
 
 using gpumem::Device;
@@ -60,6 +61,34 @@ TEST_F(Module, CannotBeUnloadedWhileABufferIsMapped) {
     EXPECT_EQ(map[0], std::byte{0x42});
     ::munmap(map, size);
     EXPECT_EQ(support::shell("rmmod gpumem"), 0);
+}
+
+TEST_F(Module, WhoseDeviceIsUnpluggedGivesSigbusAndIsDone) {
+    constexpr std::size_t size = 4 * support::PAGE;
+    {
+        const Device device = Device::open();
+        const gpumem::Bo bo = device.create(size);
+        const gpumem::Mapping map = bo.map();
+        const gpumem::DmaBuf dmabuf = bo.export_dmabuf();
+        auto *shared = static_cast<std::byte *>(
+            ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+                   dmabuf.fd(), 0));
+        ASSERT_NE(shared, MAP_FAILED);
+        map.data()[0] = shared[size - 1] = std::byte{1};
+
+        support::write_file("/sys/bus/platform/drivers/gpumem/unbind",
+                            "gpumem");
+        for (std::byte *touched : {map.data(), map.data() + size - 1,
+                                   shared, shared + size - 1})
+            EXPECT_TRUE(support::read_gives_sigbus(touched));
+        gpumem_bo_info info{};
+        info.size_of_struct = sizeof(info);
+        EXPECT_EQ(gpumem_bo_query(bo.get(), &info), -ENODEV);
+        EXPECT_THROW((void)Device::open(), gpumem::Error);
+        ::munmap(shared, size);
+    }
+    support::write_file("/sys/bus/platform/drivers/gpumem/bind", "gpumem");
+    EXPECT_EQ(Device::open().create(size).size(), size);
 }
 
 TEST_F(Module, RefusesAnUnknownBacking) {

@@ -177,6 +177,8 @@ void gpumem_object_unpin_many(struct gpumem_object *bo, unsigned int pins);
 int gpumem_object_madvise(struct gpumem_object *bo, bool needed,
 			  bool *retained);
 
+void gpumem_device_unplug(struct drm_device *dev);
+
 /* For &drm_gem_object_funcs. */
 extern const struct drm_gem_object_funcs gpumem_object_funcs;
 
