@@ -4,3 +4,6 @@ gpumem-has-mops := $(shell [ $(VERSION) -eq 6 ] && [ $(PATCHLEVEL) -le 16 ] && e
 
 # Before 6.5 the keys of fdinfo are ours to print.
 gpumem-own-fdinfo := $(shell [ $(VERSION) -eq 6 ] && [ $(PATCHLEVEL) -lt 5 ] && echo y)
+
+# Virtual drivers are faux devices from 6.15 on; they import without a mapping.
+gpumem-imports-without-map := $(shell [ $(VERSION) -gt 6 ] || [ $(PATCHLEVEL) -ge 15 ] && echo y)

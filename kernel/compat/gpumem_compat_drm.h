@@ -48,6 +48,18 @@ static inline void gpumem_prime_pin_unlock(struct drm_gem_object *obj)
 #endif
 
 /*
+ * Virtual drivers are faux devices from 6.15 on, which cannot map a dma-buf; before
+ * they are platform devices, which can.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+#define GPUMEM_DRM_DRIVER_IMPORT \
+	.gem_prime_import_sg_table = gpumem_prime_import_sg_table,
+#else
+#define GPUMEM_DRM_DRIVER_IMPORT \
+	.gem_prime_import = gpumem_prime_import_no_map,
+#endif
+
+/*
  * DRM prints the standard keys of fdinfo itself from 6.5 on, and asks the driver
  * and the object for what it needs. Before, gpumem_compat_fdinfo.c does.
  */

@@ -147,7 +147,7 @@ static unsigned long gpumem_object_charge(struct drm_gem_object *obj)
 {
 	struct gpumem_object *bo = to_gpumem_object(obj);
 
-	return bo->sgt ? 0 : gpumem_object_pages(bo);
+	return bo->import ? 0 : gpumem_object_pages(bo);
 }
 
 /**

@@ -158,7 +158,7 @@ static int gpumem_ioctl_query(struct drm_device *dev, void *data,
 
 	args->file_pins = gpumem_file_pins(file->driver_priv, obj);
 	args->size = obj->size;
-	if (bo->sgt)
+	if (bo->import)
 		args->flags |= GPUMEM_QUERY_IMPORTED;
 	if (bo->movable)
 		args->flags |= GPUMEM_QUERY_MOVABLE;

@@ -33,7 +33,7 @@ static const char *gpumem_object_state(const struct gpumem_object *bo)
 {
 	lockdep_assert_held(&bo->lock);
 
-	if (bo->sgt)
+	if (bo->import)
 		return "imported";
 	if (bo->purge == GPUMEM_PURGED)
 		return "purged";

@@ -260,7 +260,7 @@ gpumem_prime_import_sg_table(struct drm_device *dev,
 
 	bo = gpumem_object_create_imported(dev,
 					   PAGE_ALIGN(attach->dmabuf->size),
-					   sgt);
+					   attach->dmabuf, sgt);
 	return IS_ERR(bo) ? ERR_CAST(bo) : &bo->base;
 }
 EXPORT_SYMBOL_GPL(gpumem_prime_import_sg_table);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Backing of buffers that another device exported. Their pages are the
- * exporter's and it decides whether they move; as a static importer we keep
- * them where they are for as long as the buffer is imported.
+ * exporter's and it decides whether they move; a static importer that has mapped
+ * the buffer keeps them where they are for as long as it is imported, one that has
+ * not only while it is mapped into the kernel.
  */
 #include <linux/dma-buf.h>
 #include <linux/mm.h>
@@ -20,7 +21,9 @@ static int gpumem_import_init(struct gpumem_object *bo)
 
 static void gpumem_import_fini(struct gpumem_object *bo)
 {
-	drm_prime_gem_destroy(&bo->base, bo->sgt);
+	if (bo->sgt)
+		drm_prime_gem_destroy(&bo->base, bo->sgt);
+	dma_buf_put(bo->import);
 }
 
 static int gpumem_import_populate(struct gpumem_object *bo, pgoff_t first,
@@ -47,7 +50,7 @@ static int gpumem_import_mmap(struct gpumem_object *bo,
 	/* GEM insists on it, and not every exporter sets it. */
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
 
-	ret = dma_buf_mmap(bo->base.import_attach->dmabuf, vma, 0);
+	ret = dma_buf_mmap(bo->import, vma, 0);
 	if (ret)
 		return ret;
 
@@ -58,13 +61,13 @@ static int gpumem_import_mmap(struct gpumem_object *bo,
 
 static int gpumem_import_vmap(struct gpumem_object *bo, struct iosys_map *map)
 {
-	return dma_buf_vmap(bo->base.import_attach->dmabuf, map);
+	return dma_buf_vmap(bo->import, map);
 }
 
 static void gpumem_import_vunmap(struct gpumem_object *bo,
 				 struct iosys_map *map)
 {
-	dma_buf_vunmap(bo->base.import_attach->dmabuf, map);
+	dma_buf_vunmap(bo->import, map);
 }
 
 const struct gpumem_backing gpumem_import_backing = {

@@ -138,7 +138,7 @@ extern const struct gpumem_backing gpumem_import_backing;
 
 struct gpumem_object *
 gpumem_object_create_imported(struct drm_device *dev, size_t size,
-			      struct sg_table *sgt);
+			      struct dma_buf *import, struct sg_table *sgt);
 
 int gpumem_purge_init(void);
 void gpumem_purge_fini(void);

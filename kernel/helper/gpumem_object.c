@@ -73,6 +73,7 @@
  * Callbacks never call into importers of a dma-buf.
  */
 #include <linux/delay.h>
+#include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
 #include <linux/export.h>
 #include <linux/mm.h>
@@ -151,7 +152,7 @@ EXPORT_SYMBOL_GPL(gpumem_object_free);
 static struct gpumem_object *
 gpumem_object_alloc(struct drm_device *dev, size_t size,
 		    const struct gpumem_backing *backing, bool movable,
-		    struct sg_table *sgt)
+		    struct dma_buf *import, struct sg_table *sgt)
 {
 	struct gpumem_manager *mgr = &gpumem_manager;
 	struct drm_gem_object *obj;
@@ -177,6 +178,7 @@ gpumem_object_alloc(struct drm_device *dev, size_t size,
 	mutex_init(&bo->vmap_lock);
 	INIT_LIST_HEAD(&bo->purge_link);
 	bo->backing = backing;
+	bo->import = import;
 	bo->sgt = sgt;
 	bo->movable = movable;
 	bo->id = atomic64_inc_return(&mgr->next_id);
@@ -244,7 +246,7 @@ struct gpumem_object *gpumem_object_create(struct drm_device *dev, size_t size,
 		return ERR_PTR(-ENOMEM);
 
 	return gpumem_object_alloc(dev, size, backing, !config->unmovable,
-				   NULL);
+				   NULL, NULL);
 }
 EXPORT_SYMBOL_GPL(gpumem_object_create);
 
@@ -252,16 +254,22 @@ EXPORT_SYMBOL_GPL(gpumem_object_create);
  * gpumem_object_create_imported - wrap a buffer of another device
  * @dev: importing device
  * @size: bytes, a multiple of the page size
- * @sgt: the mapped table; the object owns it if this succeeds
+ * @import: the other device's buffer; the object takes a reference
+ * @sgt: the mapped table, which the object owns if this succeeds, or NULL
  *
  * Returns: the object with one reference, or an ERR_PTR().
  */
 struct gpumem_object *
 gpumem_object_create_imported(struct drm_device *dev, size_t size,
-			      struct sg_table *sgt)
+			      struct dma_buf *import, struct sg_table *sgt)
 {
-	return gpumem_object_alloc(dev, size, &gpumem_import_backing, false,
-				   sgt);
+	struct gpumem_object *bo;
+
+	bo = gpumem_object_alloc(dev, size, &gpumem_import_backing, false,
+				 import, sgt);
+	if (!IS_ERR(bo))
+		get_dma_buf(import);
+	return bo;
 }
 
 static int gpumem_object_reback(struct gpumem_object *bo)

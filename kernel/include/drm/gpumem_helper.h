@@ -18,6 +18,7 @@
 
 #include <drm/drm_gem.h>
 
+struct dma_buf;
 struct dma_buf_attachment;
 struct drm_device;
 struct drm_file;
@@ -135,7 +136,10 @@ struct gpumem_object {
 	/** @file: what mappings hold (gemfs); not a reference, may be NULL. */
 	struct file *file;
 
-	/** @sgt: the importer's table (imported objects only); constant. */
+	/** @import: the exporter's buffer (imported objects only); constant. */
+	struct dma_buf *import;
+
+	/** @sgt: the importer's table, if it has mapped @import; constant. */
 	struct sg_table *sgt;
 };
 
@@ -197,6 +201,8 @@ struct drm_gem_object *
 gpumem_prime_import_sg_table(struct drm_device *dev,
 			     struct dma_buf_attachment *attach,
 			     struct sg_table *sgt);
+struct drm_gem_object *gpumem_prime_import_no_map(struct drm_device *dev,
+						  struct dma_buf *dma_buf);
 int gpumem_dumb_create(struct drm_file *file, struct drm_device *dev,
 		       struct drm_mode_create_dumb *args);
 int gpumem_dumb_create_config(struct drm_file *file, struct drm_device *dev,
@@ -224,11 +230,13 @@ int gpumem_dumb_map_offset(struct drm_file *file, struct drm_device *dev,
 /**
  * DRM_GPUMEM_DRIVER_OPS - what a &drm_driver needs to use this helper
  *
- * Takes the place of DRM_GEM_SHMEM_DRIVER_OPS.
+ * Takes the place of DRM_GEM_SHMEM_DRIVER_OPS, and as that imports without a DMA
+ * mapping where virtual devices have none. A driver with a DMA engine sets
+ * &drm_driver.gem_prime_import_sg_table instead.
  */
 #define DRM_GPUMEM_DRIVER_OPS \
 	GPUMEM_DRM_DRIVER_PRIME \
-	.gem_prime_import_sg_table = gpumem_prime_import_sg_table, \
+	GPUMEM_DRM_DRIVER_IMPORT \
 	.dumb_map_offset = gpumem_dumb_map_offset, \
 	.dumb_create = gpumem_dumb_create
 

@@ -15,12 +15,13 @@ from .results import FAILED, Result
 REPOSITORY = build.REPOSITORY
 RESULTS = REPOSITORY / "build/guest/results"
 GUEST_PROGRAM = REPOSITORY / "build/guest/bin/gpumem-guest-tests"
-# What the guest's memory is like, and the tests that run in such a guest.
-LAYOUTS = (
-    ("", "", lambda name: not name.startswith("Layout")),
-    (" with ZONE_MOVABLE and CMA", "movablecore=512M cma=64M",
+# Guests that differ, and the tests that run in each.
+GUESTS = (
+    ("", [], lambda name: not name.startswith(("Layout", "Vkms"))),
+    (" with ZONE_MOVABLE and CMA", ["--append", "movablecore=512M cma=64M"],
      lambda name: name.startswith(("LayoutOffline.", "LayoutCma.", "LongPin."))),
-    (" with two nodes", "numa=fake=2", lambda name: name.startswith("LayoutNuma.")),
+    (" with two nodes", ["--append", "numa=fake=2"], lambda name: name.startswith("LayoutNuma.")),
+    (" with vkms on it", ["--vkms", "gpumem"], lambda name: name.startswith("Vkms")),
 )
 # The guest's tests must end within this; the whole of tools/test has ten minutes.
 GUEST_SECONDS = 420
@@ -93,23 +94,23 @@ def backings(kernel):
 
 
 def run_guest(kernel, backing, pattern, report):
-    """Run the guest's tests, a boot for each layout; report() gets each one as it ends."""
+    """Run the guest's tests, a boot for each kind of guest; report() gets each one as it ends."""
     if not GUEST_PROGRAM.exists():
         return [Result("guest", GUEST_PROGRAM.name, FAILED, 0, "the program was not built")]
     expected = _list(GUEST_PROGRAM, pattern)
     if expected is None:
         return [Result("guest", GUEST_PROGRAM.name, FAILED, 0, "the program cannot list its tests")]
     found = []
-    for number, (what, words, belongs) in enumerate(LAYOUTS):
+    for number, (what, options, belongs) in enumerate(GUESTS):
         names = [name for name in expected if belongs(name)]
         if names:
             path = RESULTS / f"guest-{kernel}-{backing}-{number}.json"
-            found += _run_layout(f"guest {kernel} {backing}{what}", ["--kernel", kernel, "--backing", backing,
-                                                                    "--append", words], names, path, report)
+            found += _run_one(f"guest {kernel} {backing}{what}", ["--kernel", kernel, "--backing", backing, *options],
+                              names, path, report)
     return found
 
 
-def _run_layout(suite, options, expected, path, report):
+def _run_one(suite, options, expected, path, report):
     RESULTS.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     command = [str(REPOSITORY / "tools/vm"), *options, "--timeout", str(GUEST_SECONDS), "--", str(GUEST_PROGRAM),

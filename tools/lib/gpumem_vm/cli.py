@@ -89,8 +89,9 @@ def parser():
     add("--cpus", metavar="N", type=_number(1, 64, "a number of CPUs"), default=2,
         help="the guest's CPUs (default 2)")
     add("--backing", choices=["gemfs", "mops"], help="what backs gpumem's buffers (default: the module's)")
-    add("--vkms", choices=["stock", "none"], default="stock",
-        help="the display: Debian's vkms source as it is (default), or none")
+    add("--vkms", choices=["stock", "gpumem", "none"], default="stock",
+        help="the display: vkms from Debian's source (default), the same source with buffers of gpumem's helper, "
+             "or none")
     add("--no-module", dest="module", action="store_false", help="do not build and load gpumem.ko")
     add("--share", metavar="DIR", type=_directory, action="append", default=[],
         help="make a host directory readable at the same path; may be given more than once")
@@ -107,6 +108,8 @@ def options(arguments, stdin=sys.stdin):
     command = parsed.command
     if command and command[0] == "--":
         command = command[1:]
+    if parsed.vkms == "gpumem" and not parsed.module:
+        raise VmError("--vkms gpumem needs gpumem's modules: it does not go with --no-module (see tools/vm --help)")
     script = None
     if not command and not stdin.isatty():
         script = stdin.buffer.read()

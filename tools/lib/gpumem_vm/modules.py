@@ -54,6 +54,25 @@ def vkms(kernel):
     return cache.entry("modules", name, make) / "vkms/vkms.ko"
 
 
+def vkms_on_gpumem(kernel, repository):
+    """vkms.ko whose buffers are those of gpumem_helper.ko; its sources are as Debian has them."""
+    built = gpumem(kernel, repository)
+    work = work_directory(kernel, repository)
+    stamp = work / "vkms-stamp"
+    with cache.lock(work / ".lock"):
+        sources = cache.key(cache.tree_key(kernel.vkms_source), *(cache.key(data) for data in built.values()))
+        if not (stamp.exists() and stamp.read_text(encoding="ascii") == sources):
+            cache.say(f"building vkms on gpumem for {kernel.release}")
+            stamp.unlink(missing_ok=True)
+            shutil.rmtree(work / "vkms", ignore_errors=True)
+            shutil.copytree(kernel.vkms_source, work / "vkms")
+            include = "-include /module/kernel/vkms/vkms_on_gpumem.h -I/module/kernel/include"
+            _make(kernel, "vkms", work, ["CONFIG_DRM_VKMS=m", f"KCFLAGS={include}",
+                                         "KBUILD_EXTRA_SYMBOLS=/module/kernel/Module.symvers"], "vkms on gpumem")
+            stamp.write_text(sources, encoding="ascii")
+    return work / "vkms/vkms.ko"
+
+
 def _mirror(source, target):
     """Make target's sources those of source, touching only what differs.
 

@@ -84,6 +84,8 @@ class Session:
                 given["gpumem"] = [f"backing={options.backing}"]
         if options.vkms == "stock":
             everything.add_file("vkms", modules.vkms(self.kernel).read_bytes())
+        if options.vkms == "gpumem":
+            everything.add_file("vkms", modules.vkms_on_gpumem(self.kernel, options.repository).read_bytes())
         later = [(name, data, given.get(name, []) + modules.parameters(name, options.append))
                  for name, data in everything.order[len(base.order):]]
         return base.order, later

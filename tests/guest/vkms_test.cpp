@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+// Unmodified vkms on the helper, as another driver that has adopted it: its dumb
+// buffers move unless they are on screen. tools/test boots a guest with
+// --vkms gpumem for these tests.
+#include "support/debugfs.hpp"
+#include "support/system.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <xf86drm.h>
+#include <xf86drmMode.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <span>
+#include <sstream>
+#include <vector>
+
+using support::PAGE;
+
+namespace {
+
+// A dumb buffer of the display, mapped; a word in each page says whose it is.
+class Dumb {
+public:
+    explicit Dumb(int card, std::uint32_t number) : card_(card), number_(number) {
+        drm_mode_create_dumb args{};
+        args.width = 1024;
+        args.height = 768;
+        args.bpp = 32;
+        if (::ioctl(card, DRM_IOCTL_MODE_CREATE_DUMB, &args))
+            throw std::runtime_error("no dumb buffer");
+        handle_ = args.handle;
+        pitch_ = args.pitch;
+        drm_mode_map_dumb where{};
+        where.handle = handle_;
+        void *map = MAP_FAILED;
+        if (::ioctl(card, DRM_IOCTL_MODE_MAP_DUMB, &where) == 0)
+            map = ::mmap(nullptr, args.size, PROT_READ | PROT_WRITE, MAP_SHARED,
+                         card, static_cast<off_t>(where.offset));
+        if (map == MAP_FAILED)
+            throw std::runtime_error("the dumb buffer cannot be mapped");
+        bytes_ = {static_cast<std::byte *>(map), args.size};
+    }
+    Dumb(const Dumb &) = delete;
+    Dumb &operator=(const Dumb &) = delete;
+    ~Dumb() {
+        ::munmap(bytes_.data(), bytes_.size());
+        drm_mode_destroy_dumb args{};
+        args.handle = handle_;
+        ::ioctl(card_, DRM_IOCTL_MODE_DESTROY_DUMB, &args);
+    }
+
+    [[nodiscard]] std::size_t pages() const { return bytes_.size() / PAGE; }
+    void mark(std::size_t page) { word(page) = value(page); }
+    [[nodiscard]] bool intact() {
+        for (std::size_t page = 0; page < pages(); ++page)
+            if (word(page) != value(page))
+                return false;
+        return true;
+    }
+    [[nodiscard]] std::uint32_t handle() const { return handle_; }
+    [[nodiscard]] std::uint32_t pitch() const { return pitch_; }
+
+private:
+    [[nodiscard]] std::uint32_t value(std::size_t page) const {
+        return number_ << 16 | static_cast<std::uint32_t>(page);
+    }
+    volatile std::uint32_t &word(std::size_t page) {
+        return *reinterpret_cast<volatile std::uint32_t *>(bytes_.data() +
+                                                           page * PAGE);
+    }
+    int card_;
+    std::uint32_t number_, handle_ = 0, pitch_ = 0;
+    std::span<std::byte> bytes_;
+};
+
+struct State {
+    std::uint64_t pins = 0;
+    std::uint64_t moved = 0;
+};
+
+// Of every object of the helper, by its id.
+std::map<std::uint64_t, State> states() {
+    std::istringstream lines(
+        support::read_file(support::GPUMEM_DEBUGFS + "objects"));
+    std::map<std::uint64_t, State> found;
+    std::string line;
+    std::getline(lines, line);
+    std::uint64_t id = 0, size = 0, resident = 0;
+    State state;
+    while (std::getline(lines, line) &&
+           std::istringstream(line) >> id >> size >> resident >> state.pins >>
+               state.moved)
+        found[id] = state;
+    return found;
+}
+
+class VkmsOnGpumem : public testing::Test {
+protected:
+    void SetUp() override { ASSERT_GE(card, 0) << "there is no vkms"; }
+    ~VkmsOnGpumem() override { ::close(card); }
+
+    // Shows the buffer on the first connector with a mode of its size.
+    void show(const Dumb &buffer) {
+        ASSERT_EQ(drmModeAddFB(card, 1024, 768, 24, 32, buffer.pitch(),
+                               buffer.handle(), &framebuffer),
+                  0);
+        const std::unique_ptr<drmModeRes, decltype(&drmModeFreeResources)> all(
+            drmModeGetResources(card), &drmModeFreeResources);
+        ASSERT_TRUE(all && all->count_crtcs > 0);
+        for (int i = 0; i < all->count_connectors; ++i) {
+            const std::unique_ptr<drmModeConnector,
+                                  decltype(&drmModeFreeConnector)>
+                connector(drmModeGetConnector(card, all->connectors[i]),
+                          &drmModeFreeConnector);
+            for (int m = 0; connector && m < connector->count_modes; ++m) {
+                drmModeModeInfo &mode = connector->modes[m];
+                std::uint32_t number = connector->connector_id;
+                if (mode.hdisplay == 1024 && mode.vdisplay == 768 &&
+                    drmModeSetCrtc(card, all->crtcs[0], framebuffer, 0, 0,
+                                   &number, 1, &mode) == 0)
+                    return;
+            }
+        }
+        FAIL() << "no connector takes the buffer";
+    }
+
+    const int card = support::open_drm("vkms", "card");
+    std::uint32_t framebuffer = 0;
+};
+
+TEST_F(VkmsOnGpumem, DumbBuffersMoveUnlessTheyAreOnScreen) {
+    const auto others = states();
+    std::vector<std::unique_ptr<Dumb>> all;
+    for (std::uint32_t i = 0; i < 80; ++i)
+        all.push_back(std::make_unique<Dumb>(card, i));
+    std::vector<std::uint64_t> ids;
+    for (const auto &[id, state] : states())
+        if (!others.contains(id))
+            ids.push_back(id);
+    ASSERT_EQ(ids.size(), all.size()) << "vkms is not on the helper";
+    // In turn, so that those that go leave crumbs.
+    for (std::size_t page = 0; page < all.front()->pages(); ++page)
+        for (const auto &buffer : all)
+            buffer->mark(page);
+    show(*all.front());
+    std::vector<std::uint64_t> kept;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (i % 4 == 0)
+            kept.push_back(ids[i]);
+        else
+            all[i].reset();
+    }
+
+    std::uint64_t moved = 0;
+    for (int i = 0; i < 20 && moved < 1000; ++i) {
+        support::compact_memory();
+        moved = 0;
+        for (const std::uint64_t id : kept)
+            moved += states().at(id).moved;
+    }
+    EXPECT_GE(moved, 1000U);
+    EXPECT_EQ(states().at(kept.front()).moved, 0U) << "moved while on screen";
+    EXPECT_GE(states().at(kept.front()).pins, 1U);
+    for (const auto &buffer : all)
+        if (buffer) {
+            EXPECT_TRUE(buffer->intact());
+        }
+
+    drmModeRmFB(card, framebuffer); // off screen
+    EXPECT_EQ(states().at(kept.front()).pins, 0U);
+}
+
+} // namespace
