@@ -85,7 +85,8 @@ static const struct file_operations gpumem_fops = {
 };
 
 static const struct drm_driver gpumem_driver = {
-	.driver_features = DRIVER_GEM | DRIVER_RENDER,
+	.driver_features = DRIVER_GEM | DRIVER_RENDER | DRIVER_SYNCOBJ |
+			   DRIVER_SYNCOBJ_TIMELINE,
 	.open = gpumem_open,
 	.postclose = gpumem_postclose,
 	GPUMEM_DRM_DRIVER_SHOW_FDINFO(drm_show_memory_stats)

@@ -109,9 +109,13 @@ static void gpumem_object_set_pins(struct gpumem_object *bo, unsigned int pins)
 
 	lockdep_assert_held(&bo->lock);
 
-	WRITE_ONCE(bo->pins, pins);
-	if (was_pinned == !!pins)
+	if (was_pinned == !!pins) {
+		WRITE_ONCE(bo->pins, pins);
 		return;
+	}
+	gpumem_purge_add_resident(bo, -(long)bo->resident);
+	WRITE_ONCE(bo->pins, pins);
+	gpumem_purge_add_resident(bo, bo->resident);
 	atomic64_add(pins ? 1 : -1, &gpumem_counters.pinned_objects);
 	if (bo->backing->set_pinned)
 		bo->backing->set_pinned(bo, pins);

@@ -67,7 +67,7 @@ void gpumem_purge_add_resident(struct gpumem_object *bo, long pages)
 {
 	lockdep_assert_held(&bo->lock);
 
-	if (bo->dontneed)
+	if (bo->dontneed && !bo->pins)
 		atomic_long_add(pages, &gpumem_purgeable_pages);
 }
 
@@ -192,8 +192,8 @@ out_unlock:
 /**
  * gpumem_purgeable_count - pages that the shrinker may find
  *
- * Returns: the number of pages of buffers that nobody needs, those included that
- * are in use for the moment.
+ * Returns: the number of pages of unpinned buffers that nobody needs, those
+ * included that are in use for the moment.
  */
 unsigned long gpumem_purgeable_count(void)
 {

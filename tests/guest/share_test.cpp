@@ -7,6 +7,7 @@
 #include <drm/gpumem_drm.h>
 #include <gpumem/gpumem.hpp>
 #include <gtest/gtest.h>
+#include <linux/dma-buf.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -122,6 +123,75 @@ TEST(Share, DumbBuffersMapOnThePrimaryNode) {
     EXPECT_EQ(::ioctl(card, DRM_IOCTL_MODE_MAP_DUMB, &where), -1);
     EXPECT_EQ(errno, ENOENT);
     ::close(card);
+}
+
+TEST(Share, ReimportThroughAnotherFileIsTheSameObjectToo) {
+    const Device device = Device::open();
+    const Device other = Device::open();
+    const Bo bo = device.create(4 * PAGE);
+    const auto objects = device.stats().objects;
+    const Bo again = other.import_dmabuf(bo.export_dmabuf().fd());
+    EXPECT_EQ(device.stats().objects, objects);
+    EXPECT_FALSE(again.query().imported);
+    bo.map().data()[0] = std::byte{0x11};
+    EXPECT_EQ(again.map().data()[0], std::byte{0x11});
+}
+
+TEST(Share, SyncobjsCountOnATimeline) {
+    const Device device = Device::open();
+    std::uint32_t syncobj = 0;
+    ASSERT_EQ(drmSyncobjCreate(device.fd(), 0, &syncobj), 0);
+    std::uint64_t point = 3;
+    ASSERT_EQ(drmSyncobjTimelineSignal(device.fd(), &syncobj, &point, 1), 0);
+    std::uint64_t reached = 0;
+    ASSERT_EQ(drmSyncobjQuery(device.fd(), &syncobj, &reached, 1), 0);
+    EXPECT_EQ(reached, 3U);
+    point = 2;
+    EXPECT_EQ(drmSyncobjTimelineWait(device.fd(), &syncobj, &point, 1, 0, 0,
+                                     nullptr),
+              0);
+    point = 4;
+    EXPECT_NE(drmSyncobjTimelineWait(
+                  device.fd(), &syncobj, &point, 1, 0,
+                  DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT, nullptr),
+              0);
+    int fd = -1;
+    ASSERT_EQ(drmSyncobjHandleToFD(device.fd(), syncobj, &fd), 0);
+    std::uint32_t same = 0;
+    EXPECT_EQ(drmSyncobjFDToHandle(device.fd(), fd, &same), 0);
+    EXPECT_EQ(drmSyncobjDestroy(device.fd(), same), 0);
+    ::close(fd);
+    // Another kind of descriptor is refused.
+    EXPECT_NE(drmSyncobjFDToHandle(device.fd(), device.fd(), &same), 0);
+    EXPECT_EQ(drmSyncobjDestroy(device.fd(), syncobj), 0);
+}
+
+// The dma-buf's own ioctls: CPU access and fences of the reservation object.
+TEST(Share, DmaBufsTakeCpuAccessAndGiveSyncFiles) {
+    const Device device = Device::open();
+    const Bo bo = device.create(4 * PAGE);
+    const gpumem::DmaBuf dmabuf = bo.export_dmabuf();
+    dma_buf_sync sync{};
+    for (const std::uint64_t what : {DMA_BUF_SYNC_START, DMA_BUF_SYNC_END}) {
+        sync.flags = what | DMA_BUF_SYNC_RW;
+        EXPECT_EQ(::ioctl(dmabuf.fd(), DMA_BUF_IOCTL_SYNC, &sync), 0);
+    }
+    sync.flags = 1U << 7;
+    EXPECT_EQ(::ioctl(dmabuf.fd(), DMA_BUF_IOCTL_SYNC, &sync), -1);
+    EXPECT_EQ(errno, EINVAL);
+
+    dma_buf_export_sync_file out{};
+    out.flags = DMA_BUF_SYNC_RW;
+    out.fd = -1;
+    ASSERT_EQ(::ioctl(dmabuf.fd(), DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &out), 0);
+    ASSERT_GE(out.fd, 0);
+    dma_buf_import_sync_file in{};
+    in.flags = DMA_BUF_SYNC_WRITE;
+    in.fd = out.fd;
+    EXPECT_EQ(::ioctl(dmabuf.fd(), DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &in), 0);
+    in.fd = dmabuf.fd(); // no sync file
+    EXPECT_EQ(::ioctl(dmabuf.fd(), DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &in), -1);
+    ::close(out.fd);
 }
 
 TEST(Share, FdinfoHasTheStandardKeys) {
