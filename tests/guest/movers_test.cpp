@@ -12,8 +12,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <set>
 #include <sstream>
+#include <utility>
+#include <vector>
 
 using gpumem::Bo;
 using gpumem::Device;
@@ -48,18 +51,28 @@ protected:
     }
 
     const Device device = Device::open();
-    const Bo bo = device.create(32 << 20);
-    const gpumem::Mapping map = bo.map();
-    Writer writer{map};
-    const std::uint64_t id = support::object_ids().back();
+    Bo bo = device.create(32 << 20);
+    gpumem::Mapping map = bo.map();
+    std::optional<Writer> writer{std::in_place, map};
+    std::uint64_t id = support::object_ids().back();
 };
 
 class Contiguous : public Movers {
 protected:
     void SetUp() override {
         support::load_test_module("gpumem_test_contig");
-        block = whole_block();
-        ASSERT_NE(block, 0U) << "no page block is all the buffer's";
+        // A buffer takes the crumbs that earlier tests left first, then whole
+        // blocks.
+        std::vector<Bo> others;
+        for (block = whole_block(); !block && others.size() < 16;
+             block = whole_block()) {
+            writer.reset();
+            others.push_back(std::exchange(bo, device.create(32 << 20)));
+            map = bo.map();
+            writer.emplace(map);
+            id = support::object_ids().back();
+        }
+        ASSERT_NE(block, 0U) << "no page block is all a buffer's";
     }
     int allocate() {
         return support::write_errno("/sys/kernel/debug/gpumem_test_contig",
@@ -76,7 +89,7 @@ TEST_F(Contiguous, AllocationMovesABufferThatIsBeingWritten) {
     EXPECT_EQ(error, 0);
     EXPECT_EQ(frames_in(block, BLOCK), 0U);
     EXPECT_GE(bo.query().moved, BLOCK);
-    EXPECT_EQ(writer.wrong(), 0U);
+    EXPECT_EQ(writer->wrong(), 0U);
 }
 
 TEST_F(Contiguous, AllocationIsRefusedAPinnedBuffersPages) {
@@ -84,7 +97,7 @@ TEST_F(Contiguous, AllocationIsRefusedAPinnedBuffersPages) {
     const auto before = support::page_frames(id);
     EXPECT_EQ(allocate(), EBUSY);
     EXPECT_EQ(support::page_frames(id), before);
-    EXPECT_EQ(writer.wrong(), 0U);
+    EXPECT_EQ(writer->wrong(), 0U);
 }
 
 class SoftOffline : public Movers {
@@ -103,7 +116,7 @@ TEST_F(SoftOffline, ReplacesAPageThatIsBeingWritten) {
     EXPECT_EQ(error, 0);
     EXPECT_GE(bo.query().moved, 1U);
     EXPECT_EQ(bo.query().resident_pages, bo.size() / PAGE);
-    EXPECT_EQ(writer.wrong(), 0U);
+    EXPECT_EQ(writer->wrong(), 0U);
 }
 
 TEST_F(SoftOffline, IsRefusedForAPinnedPage) {
@@ -111,7 +124,7 @@ TEST_F(SoftOffline, IsRefusedForAPinnedPage) {
     const auto before = support::page_frames(id);
     EXPECT_EQ(offline(before[5]), EBUSY);
     EXPECT_EQ(support::page_frames(id), before);
-    EXPECT_EQ(writer.wrong(), 0U);
+    EXPECT_EQ(writer->wrong(), 0U);
 }
 
 class HugePages : public testing::Test {
@@ -153,7 +166,9 @@ TEST_F(HugePages, OnDemandLeavePinnedBuffersAlone) {
     std::vector<gpumem::Pin> pins;
     for (auto &buffer : crumbs.kept())
         pins.push_back(buffer.bo.pin());
-    EXPECT_EQ(ask_for_more(), 0U);
+    const auto before = device.stats().moved;
+    ask(300); // more than there is without moving pages
+    EXPECT_EQ(device.stats().moved, before);
     EXPECT_EQ(crumbs.first_wrong(), "");
 }
 
