@@ -84,15 +84,21 @@ def runs_side_by_side(kernel):
 
 
 def interrupt_leaves_nothing_behind(kernel):
-    process = subprocess.Popen([VM, "--kernel", kernel, *BARE, "--", "sleep", "1000"], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    # A shell that starts jobs in the background has them ignore SIGINT.
+    heed_interrupt = ["env", "--default-signal=INT"]
+    process = subprocess.Popen([*heed_interrupt, VM, "--kernel", kernel, *BARE, "--", "sleep", "1000"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
         if "booted in" in line:
             break
     children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
     assert children, "no QEMU was running"
     process.send_signal(signal.SIGINT)
-    assert process.wait(SECONDS) == 130, process.returncode
+    try:
+        status = process.wait(SECONDS)
+    finally:
+        process.kill()
+    assert status == 130, status
     process.stderr.close()
     deadline = time.monotonic() + SECONDS
     while left := [pid for pid in children if pathlib.Path(f"/proc/{pid}").exists()]:
