@@ -23,6 +23,7 @@
 #define GPUMEM_NS_DMA_BUF	"DMA_BUF"
 #endif
 
+#include "gpumem_compat_dma_buf.h"
 #include "gpumem_compat_drm.h"
 #include "gpumem_compat_mm.h"
 

@@ -8,28 +8,6 @@
 
 #include <drm/drm_gem.h>
 
-/* From 6.10 on &drm_gem_object_funcs.pin is called with the reservation held. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
-static inline int gpumem_prime_pin_lock(struct drm_gem_object *obj)
-{
-	return dma_resv_lock_interruptible(obj->resv, NULL);
-}
-
-static inline void gpumem_prime_pin_unlock(struct drm_gem_object *obj)
-{
-	dma_resv_unlock(obj->resv);
-}
-#else
-static inline int gpumem_prime_pin_lock(struct drm_gem_object *obj)
-{
-	return 0;
-}
-
-static inline void gpumem_prime_pin_unlock(struct drm_gem_object *obj)
-{
-}
-#endif
-
 /* drm_driver.date went away in 6.14. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
 #define GPUMEM_DRM_DRIVER_DATE	.date = "2026",
@@ -53,6 +31,7 @@ static inline void gpumem_prime_pin_unlock(struct drm_gem_object *obj)
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 #define GPUMEM_DRM_DRIVER_IMPORT \
+	.gem_prime_import = gpumem_prime_import, \
 	.gem_prime_import_sg_table = gpumem_prime_import_sg_table,
 #else
 #define GPUMEM_DRM_DRIVER_IMPORT \

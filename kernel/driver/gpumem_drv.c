@@ -92,6 +92,7 @@ static const struct drm_driver gpumem_driver = {
 	GPUMEM_DRM_DRIVER_SHOW_FDINFO(drm_show_memory_stats)
 	.gem_create_object = gpumem_gem_create_object,
 	GPUMEM_DRM_DRIVER_PRIME
+	.gem_prime_import = gpumem_prime_import,
 	.gem_prime_import_sg_table = gpumem_prime_import_sg_table,
 	.dumb_create = gpumem_drv_dumb_create,
 	.dumb_map_offset = gpumem_dumb_map_offset,

@@ -37,11 +37,13 @@ static const char *gpumem_object_state(const struct gpumem_object *bo)
 		return "imported";
 	if (bo->purge == GPUMEM_PURGED)
 		return "purged";
-	if (bo->dontneed && !bo->pins)
+	if (bo->dontneed && !bo->pins && list_empty(&bo->mappings))
 		return "purgeable";
 	if (!bo->movable)
 		return "unmovable";
-	return bo->pins ? "pinned" : "movable";
+	if (bo->pins)
+		return "pinned";
+	return list_empty(&bo->mappings) ? "movable" : "mapped";
 }
 
 static int gpumem_objects_show(struct seq_file *m, void *v)

@@ -20,41 +20,16 @@
 #include "gpumem_internal.h"
 
 /**
- * gpumem_object_prime_pin - &drm_gem_object_funcs.pin
- * @obj: GEM object that gets a dma-buf attachment
+ * gpumem_object_page_array - all pages of an object
+ * @bo: pinned object
  *
- * Returns: as gpumem_object_pin_longterm(), but -ENOMEM for -EBUSY, which dma-buf
- * does not expect: there is no memory that the importer may hold.
+ * The lookups need the lock; the pages stay valid without it because of the pin.
+ * Memory that the hardware has given up on is for no device and no kernel
+ * mapping.
+ *
+ * Returns: an array for kvfree(), or an ERR_PTR() of -ENOMEM or -EHWPOISON.
  */
-int gpumem_object_prime_pin(struct drm_gem_object *obj)
-{
-	int ret;
-
-	ret = gpumem_prime_pin_lock(obj);
-	if (ret)
-		return ret;
-	ret = gpumem_object_pin_longterm(to_gpumem_object(obj));
-	gpumem_prime_pin_unlock(obj);
-	return ret == -EBUSY ? -ENOMEM : ret;
-}
-EXPORT_SYMBOL_GPL(gpumem_object_prime_pin);
-
-/**
- * gpumem_object_prime_unpin - &drm_gem_object_funcs.unpin
- * @obj: GEM object that loses a dma-buf attachment
- */
-void gpumem_object_prime_unpin(struct drm_gem_object *obj)
-{
-	gpumem_object_unpin(to_gpumem_object(obj));
-}
-EXPORT_SYMBOL_GPL(gpumem_object_prime_unpin);
-
-/*
- * An array of all pages of a pinned object. The lookups need the lock; the
- * pages stay valid without it because of the pin. Memory that the hardware has
- * given up on is for no device and no kernel mapping.
- */
-static struct page **gpumem_object_page_array(struct gpumem_object *bo)
+struct page **gpumem_object_page_array(struct gpumem_object *bo)
 {
 	pgoff_t i, n = gpumem_object_pages(bo);
 	struct page **pages;

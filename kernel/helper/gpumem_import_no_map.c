@@ -19,13 +19,11 @@
 struct drm_gem_object *gpumem_prime_import_no_map(struct drm_device *dev,
 						  struct dma_buf *dma_buf)
 {
-	struct drm_gem_object *obj = dma_buf->priv;
+	struct drm_gem_object *obj = gpumem_prime_own_object(dev, dma_buf);
 	struct gpumem_object *bo;
 
-	if (drm_gem_is_prime_exported_dma_buf(dev, dma_buf)) {
-		drm_gem_object_get(obj);
+	if (obj)
 		return obj;
-	}
 
 	bo = gpumem_object_create_imported(dev, PAGE_ALIGN(dma_buf->size),
 					   dma_buf, NULL);

@@ -136,6 +136,13 @@ extern const struct gpumem_backing gpumem_gemfs_backing;
 extern const struct gpumem_backing gpumem_mops_backing;
 extern const struct gpumem_backing gpumem_import_backing;
 
+struct page **gpumem_object_page_array(struct gpumem_object *bo);
+bool gpumem_object_tell_importers(struct gpumem_object *bo);
+void gpumem_object_revoke_mappings(struct gpumem_object *bo);
+void gpumem_object_revoke_work(struct work_struct *work);
+struct drm_gem_object *gpumem_prime_own_object(struct drm_device *dev,
+					       struct dma_buf *dma_buf);
+
 struct gpumem_object *
 gpumem_object_create_imported(struct drm_device *dev, size_t size,
 			      struct dma_buf *import, struct sg_table *sgt);

@@ -16,6 +16,8 @@
  *   pinned    | resident, object has pins     | nobody until the last unpin
  *   unmovable | resident, module loaded with  | free
  *             | movable=0                     |
+ *   mapped    | movable, and an importer that | nobody until it was told and
+ *             | can be told has it mapped     | its fences have signalled
  *   purgeable | movable or unmovable, and     | the shrinker as well
  *             | advised DONTNEED              |
  *   purged    | the contents were taken; a    | -
@@ -31,9 +33,13 @@
  *                          they are put back.
  *   movable  -> pinned     with a long pin: a page that may lie in ZONE_MOVABLE
  *                          or CMA is first replaced by another.
+ *   movable  -> mapped     dma_buf_map_attachment() of a dynamic importer
+ *   mapped   -> movable    it unmaps; or the kernel wants a page: the request is
+ *                          refused, a worker tells the importer and waits.
  *   movable <-> purgeable  madvise
- *   purgeable -> purged    the shrinker, if there is no pin, no unsignalled fence
- *                          and no foreign reference on any page of the object
+ *   purgeable -> purged    the shrinker, if there is no pin, no mapping of an
+ *                          importer, no unsignalled fence and no foreign reference
+ *                          on any page of the object
  *   purged   -> empty      advised WILLNEED
  *   any      -> empty      object freed. An isolated page loses its owner and
  *                          is freed by the kernel when it drops its reference;
@@ -131,7 +137,9 @@ void gpumem_object_free(struct drm_gem_object *obj)
 	struct gpumem_manager *mgr = &gpumem_manager;
 
 	drm_WARN_ON(obj->dev, bo->pins || bo->vmap_users);
+	drm_WARN_ON(obj->dev, !list_empty(&bo->mappings));
 
+	cancel_work_sync(&bo->revoke);
 	gpumem_purge_forget(bo);
 
 	mutex_lock(&mgr->lock);
@@ -181,6 +189,8 @@ gpumem_object_alloc(struct drm_device *dev, size_t size,
 	mutex_init(&bo->lock);
 	mutex_init(&bo->vmap_lock);
 	INIT_LIST_HEAD(&bo->purge_link);
+	INIT_LIST_HEAD(&bo->mappings);
+	INIT_WORK(&bo->revoke, gpumem_object_revoke_work);
 	bo->backing = backing;
 	bo->import = import;
 	bo->sgt = sgt;
@@ -282,6 +292,9 @@ static int gpumem_object_reback(struct gpumem_object *bo)
 
 	if (!dma_resv_test_signaled(bo->base.resv, DMA_RESV_USAGE_BOOKKEEP))
 		return -EAGAIN;
+	gpumem_object_revoke_mappings(bo);
+	if (!list_empty(&bo->mappings))
+		return -EAGAIN;
 
 	/* Compaction need not start on what is about to be pinned. */
 	if (bo->backing->set_pinned)
@@ -378,8 +391,9 @@ EXPORT_SYMBOL_GPL(gpumem_object_pin);
  *
  * As gpumem_object_pin(), but pages that may lie in ZONE_MOVABLE or CMA are first
  * replaced by others, so that the pin does not defeat the purpose of that memory.
- * Takes constant time only if no page has moved since the last long pin. Waits
- * for the fences of the reservation if there is something to replace.
+ * Takes constant time only if no page has moved since the last long pin. If there
+ * is something to replace it tells importers that have it mapped, maybe the one
+ * that asks, and waits for the fences of the reservation.
  *
  * Returns: as gpumem_object_pin(), or -EBUSY if such a page cannot be replaced
  * because the object is pinned for a short time or somebody uses the page,
@@ -394,15 +408,15 @@ int gpumem_object_pin_longterm(struct gpumem_object *bo)
 
 	dma_resv_assert_held(bo->base.resv);
 
-	if (READ_ONCE(bo->suspect)) {
-		left = dma_resv_wait_timeout(bo->base.resv,
-					     DMA_RESV_USAGE_BOOKKEEP, true,
-					     MAX_SCHEDULE_TIMEOUT);
-		if (left < 0)
-			return left;
-	}
-
 	for (;;) {
+		if (READ_ONCE(bo->suspect) && !READ_ONCE(bo->pins)) {
+			gpumem_object_tell_importers(bo);
+			left = dma_resv_wait_timeout(bo->base.resv,
+						     DMA_RESV_USAGE_BOOKKEEP,
+						     true, MAX_SCHEDULE_TIMEOUT);
+			if (left < 0)
+				return left;
+		}
 		ret = gpumem_object_do_pin(bo, true);
 		if (ret != -EAGAIN)
 			return ret;
@@ -454,8 +468,8 @@ EXPORT_SYMBOL_GPL(gpumem_object_unpin_many);
  * fence gets in between. A fault on the page is excluded by the page lock (gemfs)
  * or the object's (mops).
  *
- * Returns: 0, -EBUSY if the object is pinned, -EAGAIN if a lock is held or a
- * fence has not signalled.
+ * Returns: 0, -EBUSY if the object is pinned or an importer has it mapped, who is
+ * then asked to let go, -EAGAIN if a lock is held or a fence has not signalled.
  */
 int gpumem_object_begin_move(struct gpumem_object *bo)
 {
@@ -473,6 +487,14 @@ int gpumem_object_begin_move(struct gpumem_object *bo)
 		mutex_unlock(&bo->lock);
 		fs_reclaim_release(GFP_KERNEL);
 		atomic64_inc(&gpumem_counters.refused_pinned);
+		return -EBUSY;
+	}
+
+	if (!list_empty(&bo->mappings)) {
+		schedule_work(&bo->revoke);
+		mutex_unlock(&bo->lock);
+		fs_reclaim_release(GFP_KERNEL);
+		atomic64_inc(&gpumem_counters.refused_busy);
 		return -EBUSY;
 	}
 

@@ -160,7 +160,8 @@ static unsigned long gpumem_purge_object(struct gpumem_object *bo)
 
 	if (!mutex_trylock(&bo->lock))
 		return 0;
-	if (!bo->dontneed || bo->pins || !bo->resident ||
+	if (!bo->dontneed || bo->pins || !list_empty(&bo->mappings) ||
+	    !bo->resident ||
 	    !dma_resv_trylock(bo->base.resv))
 		goto out_unlock;
 	if (!dma_resv_test_signaled(bo->base.resv, DMA_RESV_USAGE_BOOKKEEP))

@@ -103,6 +103,18 @@ DEFINE_EVENT(gpumem_pins, gpumem_unpin,
 	TP_ARGS(object, pins)
 );
 
+TRACE_EVENT(gpumem_revoke,
+	TP_PROTO(u64 object),
+	TP_ARGS(object),
+	TP_STRUCT__entry(
+		__field(u64, object)
+	),
+	TP_fast_assign(
+		__entry->object = object;
+	),
+	TP_printk("object=%llu", __entry->object)
+);
+
 TRACE_EVENT(gpumem_purge,
 	TP_PROTO(u64 object, unsigned long pages),
 	TP_ARGS(object, pages),

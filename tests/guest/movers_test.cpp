@@ -100,19 +100,12 @@ TEST_F(Contiguous, AllocationIsRefusedAPinnedBuffersPages) {
     EXPECT_EQ(writer->wrong(), 0U);
 }
 
-class SoftOffline : public Movers {
-protected:
-    static int offline(std::uint64_t frame) {
-        return support::write_errno(
-            "/sys/devices/system/memory/soft_offline_page",
-            std::to_string(frame * PAGE));
-    }
-};
+using SoftOffline = Movers;
 
 TEST_F(SoftOffline, ReplacesAPageThatIsBeingWritten) {
     int error = EBUSY;
     for (int i = 0; i < TRIES && error; ++i)
-        error = offline(support::page_frames(id)[5]);
+        error = support::soft_offline(support::page_frames(id)[5]);
     EXPECT_EQ(error, 0);
     EXPECT_GE(bo.query().moved, 1U);
     EXPECT_EQ(bo.query().resident_pages, bo.size() / PAGE);
@@ -122,7 +115,7 @@ TEST_F(SoftOffline, ReplacesAPageThatIsBeingWritten) {
 TEST_F(SoftOffline, IsRefusedForAPinnedPage) {
     const gpumem::Pin pin = bo.pin();
     const auto before = support::page_frames(id);
-    EXPECT_EQ(offline(before[5]), EBUSY);
+    EXPECT_EQ(support::soft_offline(before[5]), EBUSY);
     EXPECT_EQ(support::page_frames(id), before);
     EXPECT_EQ(writer->wrong(), 0U);
 }

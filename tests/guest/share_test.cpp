@@ -82,15 +82,18 @@ TEST(Share, ForeignBufferMapsAndPins) {
     ::close(vgem);
 }
 
-TEST(Share, ADisplayThatImportsABufferPinsItUntilItLetsGo) {
+// From 7.0 on a buffer that is imported and not mapped is not pinned: vkms maps
+// it into the kernel while it is on screen.
+TEST(Share, ADisplayThatImportsABufferLetsGoOfItsPin) {
+    const bool pinned = !support::kernel_is_at_least(7, 0);
     const Device device = Device::open();
     const Bo bo = device.create(64 * PAGE);
     const int vkms = support::open_drm("vkms", "card");
     ASSERT_GE(vkms, 0);
     std::uint32_t handle = 0;
     ASSERT_EQ(drmPrimeFDToHandle(vkms, bo.export_dmabuf().fd(), &handle), 0);
-    EXPECT_GE(bo.query().pins, 1U);
-    EXPECT_EQ(bo.query().resident_pages, 64U);
+    EXPECT_EQ(bo.query().pins, pinned ? 1U : 0U);
+    EXPECT_EQ(bo.query().resident_pages, pinned ? 64U : 0U);
     drm_gem_close args{};
     args.handle = handle;
     ASSERT_EQ(::ioctl(vkms, DRM_IOCTL_GEM_CLOSE, &args), 0);

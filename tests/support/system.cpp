@@ -57,6 +57,11 @@ void load_test_module(const std::string &name) {
 
 void compact_memory() { write_file("/proc/sys/vm/compact_memory", "1"); }
 
+int soft_offline(std::uint64_t frame) {
+    return write_errno("/sys/devices/system/memory/soft_offline_page",
+                       std::to_string(frame * PAGE));
+}
+
 int open_drm(const std::string &driver, const std::string &node) {
     for (const auto &entry : std::filesystem::directory_iterator("/dev/dri")) {
         if (!entry.path().filename().string().starts_with(node))

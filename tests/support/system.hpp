@@ -25,6 +25,10 @@ void load_test_module(const std::string &name);
 // Ask the kernel to compact all memory, once, and wait for it.
 void compact_memory();
 
+// Asks the kernel to move whatever is in the page frame and use it no more; 0
+// or the kernel's errno.
+int soft_offline(std::uint64_t frame);
+
 // Opens a DRM node of the driver, "card" or "renderD"; -1 if there is none.
 int open_drm(const std::string &driver, const std::string &node);
 

@@ -15,6 +15,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
 #include <drm/drm_gem.h>
 
@@ -127,6 +128,15 @@ struct gpumem_object {
 	/** @vmap: kernel mapping while @vmap_users. */
 	struct iosys_map vmap;
 
+	/**
+	 * @mappings: of importers; while there is one the pages stay. Written
+	 * under the reservation and @lock. See gpumem_export.c.
+	 */
+	struct list_head mappings;
+
+	/** @revoke: makes importers that can be told let go. */
+	struct work_struct revoke;
+
 	/** @pages: the slots (mops); protected by @lock. */
 	struct page **pages;
 
@@ -187,8 +197,7 @@ void gpumem_device_unplug(struct drm_device *dev);
 extern const struct drm_gem_object_funcs gpumem_object_funcs;
 
 void gpumem_object_free(struct drm_gem_object *obj);
-int gpumem_object_prime_pin(struct drm_gem_object *obj);
-void gpumem_object_prime_unpin(struct drm_gem_object *obj);
+struct dma_buf *gpumem_object_export(struct drm_gem_object *obj, int flags);
 struct sg_table *gpumem_object_get_sg_table(struct drm_gem_object *obj);
 int gpumem_object_vmap(struct drm_gem_object *obj, struct iosys_map *map);
 void gpumem_object_vunmap(struct drm_gem_object *obj, struct iosys_map *map);
@@ -197,6 +206,8 @@ enum drm_gem_object_status gpumem_object_status(struct drm_gem_object *obj);
 size_t gpumem_object_rss(struct drm_gem_object *obj);
 
 /* For &drm_driver. */
+struct drm_gem_object *gpumem_prime_import(struct drm_device *dev,
+					   struct dma_buf *dma_buf);
 struct drm_gem_object *
 gpumem_prime_import_sg_table(struct drm_device *dev,
 			     struct dma_buf_attachment *attach,
@@ -219,8 +230,7 @@ int gpumem_dumb_map_offset(struct drm_file *file, struct drm_device *dev,
  */
 #define GPUMEM_OBJECT_FUNCS \
 	.free = gpumem_object_free, \
-	.pin = gpumem_object_prime_pin, \
-	.unpin = gpumem_object_prime_unpin, \
+	.export = gpumem_object_export, \
 	.get_sg_table = gpumem_object_get_sg_table, \
 	.vmap = gpumem_object_vmap, \
 	.vunmap = gpumem_object_vunmap, \
@@ -231,8 +241,10 @@ int gpumem_dumb_map_offset(struct drm_file *file, struct drm_device *dev,
  * DRM_GPUMEM_DRIVER_OPS - what a &drm_driver needs to use this helper
  *
  * Takes the place of DRM_GEM_SHMEM_DRIVER_OPS, and as that imports without a DMA
- * mapping where virtual devices have none. A driver with a DMA engine sets
- * &drm_driver.gem_prime_import_sg_table instead.
+ * mapping where virtual devices have none. A driver with a DMA engine takes the
+ * two dumb-buffer functions, and for &drm_driver.gem_prime_import and
+ * &drm_driver.gem_prime_import_sg_table gpumem_prime_import() and
+ * gpumem_prime_import_sg_table().
  */
 #define DRM_GPUMEM_DRIVER_OPS \
 	GPUMEM_DRM_DRIVER_PRIME \

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT
+// Importers of our dma-bufs: who pins, who is told that pages move, and what
+// fences do. The importer is tests/kmod/gpumem_test_importer.c; no driver in the
+// guest can be told.
+#include "support/debugfs.hpp"
+#include "support/system.hpp"
+
+#include <gpumem/gpumem.hpp>
+#include <gtest/gtest.h>
+#include <linux/dma-buf.h>
+#include <linux/udmabuf.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <fcntl.h>
+#include <map>
+#include <sstream>
+#include <thread>
+
+using gpumem::Bo;
+using gpumem::Device;
+using support::PAGE;
+
+namespace {
+
+constexpr std::size_t PAGES = 64;
+// How long a move that must come may take on a slow machine.
+constexpr auto PATIENCE = std::chrono::seconds(30);
+
+class TestImporter {
+public:
+    TestImporter(int dmabuf, const std::string &kind) {
+        support::load_test_module("gpumem_test_importer");
+        fd_ = ::open("/sys/kernel/debug/gpumem_test_importer",
+                     O_RDWR | O_CLOEXEC);
+        if (fd_ < 0 || (*this)("attach " + std::to_string(dmabuf) + " " + kind))
+            throw std::runtime_error("the importer does not attach");
+    }
+    TestImporter(const TestImporter &) = delete;
+    TestImporter &operator=(const TestImporter &) = delete;
+    ~TestImporter() { ::close(fd_); }
+
+    // 0 or the errno.
+    int operator()(const std::string &command) const {
+        return ::write(fd_, command.data(), command.size()) < 0 ? errno : 0;
+    }
+    [[nodiscard]] std::uint64_t get(const std::string &word) const {
+        char text[256] = "";
+        if (::pread(fd_, text, sizeof text - 1, 0) < 0)
+            throw std::runtime_error("the importer says nothing");
+        std::istringstream lines(text);
+        std::map<std::string, std::uint64_t> all;
+        std::string name;
+        for (std::uint64_t value = 0; lines >> name >> value;)
+            all[name] = value;
+        return all.at(word);
+    }
+
+private:
+    int fd_ = -1;
+};
+
+class DmaBuf : public testing::Test {
+protected:
+    DmaBuf() {
+        for (std::size_t page = 0; page < PAGES; ++page) {
+            *word(page) = (page + 1) * 0x9e3779b97f4a7c15U;
+            sum += *word(page);
+        }
+    }
+
+    [[nodiscard]] std::uint64_t *word(std::size_t page) const {
+        return map.as<std::uint64_t>().data() + page * PAGE / 8;
+    }
+    [[nodiscard]] bool intact() const {
+        for (std::size_t page = 0; page < PAGES; ++page)
+            if (*word(page) != (page + 1) * 0x9e3779b97f4a7c15U)
+                return false;
+        return true;
+    }
+    // Whether the kernel can be made to move the buffer's first page. A page
+    // can be busy for a moment, and an importer needs time to let go.
+    bool moves(std::chrono::steady_clock::duration patience) const {
+        const auto end = std::chrono::steady_clock::now() + patience;
+        for (;;) {
+            if (!support::soft_offline(support::page_frames(id).front()))
+                return true;
+            if (std::chrono::steady_clock::now() >= end)
+                return false;
+            // The kernel logs each refusal.
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        }
+    }
+    bool moves() const { return moves(PATIENCE); }
+    bool stays() const {
+        const auto before = support::page_frames(id);
+        // Longer than the kernel waits for an importer's fences.
+        const bool moved = moves(std::chrono::seconds(2));
+        return !moved && support::page_frames(id) == before && intact();
+    }
+    [[nodiscard]] std::uint64_t pins() const { return bo.query().pins; }
+
+    const Device device = Device::open();
+    const Bo bo = device.create(PAGES * PAGE);
+    const gpumem::Mapping map = bo.map();
+    const std::uint64_t id = support::object_ids().back();
+    const gpumem::DmaBuf dmabuf = bo.export_dmabuf();
+    std::uint64_t sum = 0;
+};
+
+TEST_F(DmaBuf, AnImporterThatIsToldPinsNothing) {
+    const TestImporter importer(dmabuf.fd(), "told");
+    EXPECT_EQ(pins(), 0U);
+    ASSERT_EQ(importer("map"), 0);
+    EXPECT_EQ(importer.get("sum"), sum);
+    if (importer.get("core_pins")) {
+        EXPECT_EQ(pins(), 1U);
+        EXPECT_TRUE(stays());
+        EXPECT_EQ(importer.get("told"), 0U);
+        ASSERT_EQ(importer("unmap"), 0);
+    } else {
+        EXPECT_EQ(pins(), 0U);
+        EXPECT_TRUE(moves());
+        EXPECT_GE(importer.get("told"), 1U);
+        EXPECT_EQ(importer.get("mapped"), 0U);
+        ASSERT_EQ(importer("map"), 0);
+        EXPECT_EQ(importer.get("sum"), sum) << "not where the pages are now";
+        ASSERT_EQ(importer("unmap"), 0);
+    }
+    EXPECT_EQ(pins(), 0U);
+    EXPECT_TRUE(moves());
+    EXPECT_TRUE(intact());
+}
+
+TEST_F(DmaBuf, AnImporterThatKeepsAnOldMappingIsInNobodysWay) {
+    const TestImporter importer(dmabuf.fd(), "lazy");
+    ASSERT_EQ(importer("map"), 0);
+    if (importer.get("core_pins")) {
+        EXPECT_TRUE(stays());
+    } else {
+        EXPECT_TRUE(moves());
+        EXPECT_EQ(importer.get("mapped"), 1U);
+        EXPECT_TRUE(moves());
+    }
+    ASSERT_EQ(importer("unmap"), 0);
+    ASSERT_EQ(importer("map"), 0);
+    EXPECT_EQ(importer.get("sum"), sum);
+    EXPECT_TRUE(intact());
+}
+
+TEST_F(DmaBuf, AnImporterThatIsNotToldPinsWhileItIsMapped) {
+    const TestImporter importer(dmabuf.fd(), "static");
+    // Before 7.0 from attaching to detaching.
+    EXPECT_EQ(pins(), importer.get("core_pins"));
+    ASSERT_EQ(importer("map"), 0);
+    EXPECT_EQ(pins(), 1U);
+    EXPECT_EQ(importer.get("sum"), sum);
+    EXPECT_TRUE(stays());
+    ASSERT_EQ(importer("unmap"), 0);
+    EXPECT_EQ(pins(), importer.get("core_pins"));
+    ASSERT_EQ(importer("detach"), 0);
+    EXPECT_EQ(pins(), 0U);
+    EXPECT_TRUE(moves());
+    EXPECT_TRUE(intact());
+}
+
+TEST_F(DmaBuf, AnImportersPinKeepsThePages) {
+    const TestImporter importer(dmabuf.fd(), "told");
+    ASSERT_EQ(importer("pin"), 0);
+    EXPECT_EQ(pins(), 1U);
+    ASSERT_EQ(importer("map"), 0);
+    EXPECT_TRUE(stays());
+    EXPECT_EQ(importer.get("told"), 0U);
+    EXPECT_EQ(importer.get("sum"), sum);
+    ASSERT_EQ(importer("unmap"), 0);
+    ASSERT_EQ(importer("unpin"), 0);
+    EXPECT_EQ(pins(), 0U);
+    EXPECT_TRUE(moves());
+    EXPECT_TRUE(intact());
+}
+
+TEST_F(DmaBuf, AnImporterThatGoesAwayLeavesNothing) {
+    {
+        const TestImporter importer(dmabuf.fd(), "told");
+        ASSERT_EQ(importer("pin"), 0);
+        ASSERT_EQ(importer("map"), 0);
+        ASSERT_EQ(importer("fence"), 0);
+    }
+    EXPECT_EQ(pins(), 0U);
+    EXPECT_TRUE(moves());
+    EXPECT_TRUE(intact());
+}
+
+TEST_F(DmaBuf, APageWithAnUnsignalledFenceStays) {
+    const TestImporter importer(dmabuf.fd(), "told");
+    const auto refused = device.stats().refused_busy;
+    ASSERT_EQ(importer("fence"), 0);
+    EXPECT_TRUE(stays());
+    EXPECT_GT(device.stats().refused_busy, refused);
+    ASSERT_EQ(importer("signal"), 0);
+    EXPECT_TRUE(moves());
+    EXPECT_TRUE(intact());
+}
+
+TEST_F(DmaBuf, AFenceOfAnImporterThatWasToldKeepsThePagesUntilItSignals) {
+    const TestImporter importer(dmabuf.fd(), "lazy");
+    if (importer.get("core_pins"))
+        GTEST_SKIP() << "this kernel tells no importer";
+    ASSERT_EQ(importer("map"), 0);
+    ASSERT_EQ(importer("fence"), 0);
+    EXPECT_TRUE(stays());
+    EXPECT_GE(importer.get("told"), 1U);
+    ASSERT_EQ(importer("signal"), 0);
+    EXPECT_TRUE(moves());
+    EXPECT_TRUE(intact());
+}
+
+TEST_F(DmaBuf, AnImporterThatMapsAgainAtOnceMayBeToldAgain) {
+    const TestImporter importer(dmabuf.fd(), "told");
+    if (importer.get("core_pins"))
+        GTEST_SKIP() << "this kernel tells no importer";
+    std::uint64_t told = 0;
+    for (int i = 0; i < 5; ++i) {
+        ASSERT_EQ(importer("map"), 0);
+        EXPECT_EQ(importer.get("sum"), sum);
+        EXPECT_TRUE(moves());
+        EXPECT_GT(importer.get("told"), told);
+        told = importer.get("told");
+    }
+    EXPECT_TRUE(intact());
+}
+
+TEST_F(DmaBuf, AMappedBufferIsNotPurged) {
+    const TestImporter importer(dmabuf.fd(), "told");
+    ASSERT_EQ(importer("map"), 0);
+    ASSERT_TRUE(bo.madvise(GPUMEM_BO_DONTNEED));
+    for (int i = 0; i < 3; ++i)
+        support::write_file("/proc/sys/vm/drop_caches", "2");
+    EXPECT_TRUE(bo.madvise(GPUMEM_BO_WILLNEED));
+    EXPECT_EQ(importer.get("sum"), sum);
+}
+
+TEST_F(DmaBuf, CpuAccessWhileItIsMapped) {
+    const TestImporter importer(dmabuf.fd(), "told");
+    ASSERT_EQ(importer("map"), 0);
+    dma_buf_sync sync{};
+    sync.flags = DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE;
+    ASSERT_EQ(::ioctl(dmabuf.fd(), DMA_BUF_IOCTL_SYNC, &sync), 0);
+    *word(3) += 5;
+    sync.flags = DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE;
+    ASSERT_EQ(::ioctl(dmabuf.fd(), DMA_BUF_IOCTL_SYNC, &sync), 0);
+    EXPECT_EQ(importer.get("sum"), sum + 5);
+}
+
+TEST_F(DmaBuf, ALongPinUnderAMappingTellsTheImporter) {
+    const TestImporter importer(dmabuf.fd(), "told");
+    if (importer.get("core_pins"))
+        GTEST_SKIP() << "this kernel tells no importer";
+    const bool cma = support::read_file("/proc/meminfo").find("CmaTotal") !=
+                     std::string::npos;
+    ASSERT_EQ(importer("map"), 0);
+    const auto before = support::page_frames(id);
+    const bool suspect =
+        cma || std::ranges::any_of(before, support::is_in_zone_movable);
+    const gpumem::Pin pin = bo.pin(gpumem::PinFor::long_time);
+    EXPECT_EQ(importer.get("told"), suspect ? 1U : 0U);
+    EXPECT_EQ(support::page_frames(id) != before, suspect);
+    if (suspect) {
+        ASSERT_EQ(importer("map"), 0);
+    }
+    EXPECT_EQ(importer.get("sum"), sum);
+    EXPECT_TRUE(intact());
+}
+
+TEST(ForeignDmaBuf, OfUdmabufMapsAndPins) {
+    support::shell("modprobe udmabuf");
+    const int control = ::open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+    if (control < 0)
+        GTEST_SKIP() << "this kernel has no udmabuf";
+    const int memory = ::memfd_create("udmabuf", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+    ASSERT_GE(memory, 0);
+    ASSERT_EQ(::ftruncate(memory, PAGES * PAGE), 0);
+    ASSERT_EQ(::fcntl(memory, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+    udmabuf_create args{};
+    args.memfd = static_cast<std::uint32_t>(memory);
+    args.flags = UDMABUF_FLAGS_CLOEXEC;
+    args.size = PAGES * PAGE;
+    const int fd = ::ioctl(control, UDMABUF_CREATE, &args);
+    ASSERT_GE(fd, 0);
+    {
+        const Device device = Device::open();
+        const Bo bo = device.import_dmabuf(fd);
+        EXPECT_TRUE(bo.query().imported);
+        EXPECT_EQ(bo.size(), PAGES * PAGE);
+        const gpumem::Pin pin = bo.pin();
+        const auto map = bo.map();
+        std::memset(map.data(), 0x7e, map.size());
+        std::byte last{};
+        ASSERT_EQ(::pread(memory, &last, 1, PAGES * PAGE - 1), 1);
+        EXPECT_EQ(last, std::byte{0x7e});
+    }
+    ::close(fd);
+    ::close(memory);
+    ::close(control);
+}
+
+} // namespace
