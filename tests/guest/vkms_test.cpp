@@ -12,11 +12,9 @@
 #include <xf86drm.h>
 #include <xf86drmMode.h>
 
-#include <algorithm>
-#include <map>
 #include <memory>
 #include <span>
-#include <sstream>
+#include <stdexcept>
 #include <vector>
 
 using support::PAGE;
@@ -78,27 +76,6 @@ private:
     std::span<std::byte> bytes_;
 };
 
-struct State {
-    std::uint64_t pins = 0;
-    std::uint64_t moved = 0;
-};
-
-// Of every object of the helper, by its id.
-std::map<std::uint64_t, State> states() {
-    std::istringstream lines(
-        support::read_file(support::GPUMEM_DEBUGFS + "objects"));
-    std::map<std::uint64_t, State> found;
-    std::string line;
-    std::getline(lines, line);
-    std::uint64_t id = 0, size = 0, resident = 0;
-    State state;
-    while (std::getline(lines, line) &&
-           std::istringstream(line) >> id >> size >> resident >> state.pins >>
-               state.moved)
-        found[id] = state;
-    return found;
-}
-
 class VkmsOnGpumem : public testing::Test {
 protected:
     void SetUp() override { ASSERT_GE(card, 0) << "there is no vkms"; }
@@ -134,12 +111,12 @@ protected:
 };
 
 TEST_F(VkmsOnGpumem, DumbBuffersMoveUnlessTheyAreOnScreen) {
-    const auto others = states();
+    const auto others = support::object_states();
     std::vector<std::unique_ptr<Dumb>> all;
     for (std::uint32_t i = 0; i < 80; ++i)
         all.push_back(std::make_unique<Dumb>(card, i));
     std::vector<std::uint64_t> ids;
-    for (const auto &[id, state] : states())
+    for (const auto &[id, state] : support::object_states())
         if (!others.contains(id))
             ids.push_back(id);
     ASSERT_EQ(ids.size(), all.size()) << "vkms is not on the helper";
@@ -148,7 +125,7 @@ TEST_F(VkmsOnGpumem, DumbBuffersMoveUnlessTheyAreOnScreen) {
         for (const auto &buffer : all)
             buffer->mark(page);
     show(*all.front());
-    const auto shown = states().at(ids.front()); // the kernel may have been here
+    const auto shown = support::object_states().at(ids.front()); // the kernel may have been here
     EXPECT_GE(shown.pins, 1U);
     std::vector<std::uint64_t> kept;
     for (std::size_t i = 0; i < all.size(); ++i) {
@@ -162,10 +139,10 @@ TEST_F(VkmsOnGpumem, DumbBuffersMoveUnlessTheyAreOnScreen) {
     for (int i = 0; i < 20 && moved == 0; ++i) {
         support::compact_memory();
         for (const std::uint64_t id : kept)
-            moved += states().at(id).moved;
+            moved += support::object_states().at(id).moved;
     }
     EXPECT_GT(moved, 0U);
-    EXPECT_EQ(states().at(kept.front()).moved, shown.moved)
+    EXPECT_EQ(support::object_states().at(kept.front()).moved, shown.moved)
         << "moved while on screen";
     for (const auto &buffer : all)
         if (buffer) {
@@ -173,7 +150,7 @@ TEST_F(VkmsOnGpumem, DumbBuffersMoveUnlessTheyAreOnScreen) {
         }
 
     drmModeRmFB(card, framebuffer); // off screen
-    EXPECT_EQ(states().at(kept.front()).pins, 0U);
+    EXPECT_EQ(support::object_states().at(kept.front()).pins, 0U);
 }
 
 } // namespace

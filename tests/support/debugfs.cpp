@@ -7,6 +7,20 @@
 
 namespace support {
 
+std::map<std::uint64_t, ObjectState> object_states() {
+    std::istringstream lines(read_file(GPUMEM_DEBUGFS + "objects"));
+    std::map<std::uint64_t, ObjectState> found;
+    std::string line;
+    std::getline(lines, line); // header
+    std::uint64_t id = 0, resident = 0;
+    ObjectState state;
+    while (std::getline(lines, line) &&
+           std::istringstream(line) >> id >> state.size >> resident >>
+               state.pins >> state.moved)
+        found[id] = state;
+    return found;
+}
+
 std::vector<std::uint64_t> object_ids() {
     std::istringstream lines(read_file(GPUMEM_DEBUGFS + "objects"));
     std::vector<std::uint64_t> ids;

@@ -12,6 +12,15 @@ namespace support {
 
 inline const std::string GPUMEM_DEBUGFS = "/sys/kernel/debug/gpumem/";
 
+struct ObjectState {
+    std::uint64_t size = 0;
+    std::uint64_t pins = 0;
+    std::uint64_t moved = 0;
+};
+
+// Of every object, by its id.
+std::map<std::uint64_t, ObjectState> object_states();
+
 // Ids of all objects, oldest first.
 std::vector<std::uint64_t> object_ids();
 
