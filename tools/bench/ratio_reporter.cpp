@@ -11,7 +11,7 @@ namespace {
 // The field has another name from Google Benchmark 1.8 on.
 template <typename Run> bool has_failed(const Run &run) {
     if constexpr (requires { run.skipped; })
-        return run.skipped != benchmark::internal::NotSkipped;
+        return run.skipped != decltype(run.skipped){};
     else
         return run.error_occurred;
 }
