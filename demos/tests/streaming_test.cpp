@@ -40,7 +40,7 @@ public:
     Walk() : streaming_(all_, config(kBudget)) { apply(streaming_.fill(0)); }
 
     StreamingPlan step(int frame) {
-        const StreamingPlan plan = streaming_.step(frame / kFramesARoom);
+        StreamingPlan plan = streaming_.step(frame / kFramesARoom);
         apply(plan);
         return plan;
     }

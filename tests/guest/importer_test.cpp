@@ -5,13 +5,16 @@
 #include "support/debugfs.hpp"
 #include "support/system.hpp"
 
+#include <drm/vgem_drm.h>
 #include <gpumem/gpumem.hpp>
 #include <gtest/gtest.h>
 #include <linux/dma-buf.h>
 #include <linux/udmabuf.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <xf86drm.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -233,6 +236,58 @@ TEST_F(DmaBuf, AnImporterThatMapsAgainAtOnceMayBeToldAgain) {
         told = importer.get("told");
     }
     EXPECT_TRUE(intact());
+}
+
+// vgem lets user space say when its fence signals, and ends it after ten
+// seconds.
+TEST_F(DmaBuf, AFenceOfAnotherDeviceComesInASyncFileAndKeepsThePages) {
+    ASSERT_EQ(support::shell("modprobe vgem"), 0);
+    const int vgem = support::open_drm("vgem", "card");
+    ASSERT_GE(vgem, 0);
+    drm_mode_create_dumb theirs{};
+    theirs.width = theirs.height = 64;
+    theirs.bpp = 32;
+    ASSERT_EQ(::ioctl(vgem, DRM_IOCTL_MODE_CREATE_DUMB, &theirs), 0);
+    int their_dmabuf = -1;
+    ASSERT_EQ(drmPrimeHandleToFD(vgem, theirs.handle, DRM_CLOEXEC,
+                                 &their_dmabuf),
+              0);
+    bool asked = false;
+    for (int attempt = 0; attempt < 5 && !asked; ++attempt) {
+        drm_vgem_fence_attach fence{};
+        fence.handle = theirs.handle;
+        fence.flags = VGEM_FENCE_WRITE;
+        ASSERT_EQ(::ioctl(vgem, DRM_IOCTL_VGEM_FENCE_ATTACH, &fence), 0);
+        dma_buf_export_sync_file out{};
+        out.flags = DMA_BUF_SYNC_READ;
+        ASSERT_EQ(
+            ::ioctl(their_dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &out), 0);
+        dma_buf_import_sync_file in{};
+        in.flags = DMA_BUF_SYNC_WRITE;
+        in.fd = out.fd;
+        ASSERT_EQ(
+            ::ioctl(dmabuf.fd(), DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &in), 0);
+
+        const auto active = support::fdinfo_memory(device.fd(), "active");
+        const bool kept = stays();
+        pollfd state{out.fd, POLLIN, 0};
+        if (::poll(&state, 1, 0) == 0) { // not yet signalled
+            asked = true;
+            EXPECT_TRUE(kept);
+            EXPECT_EQ(active, "256 KiB");
+        }
+        drm_vgem_fence_signal now{};
+        now.fence = fence.out_fence;
+        EXPECT_TRUE(::ioctl(vgem, DRM_IOCTL_VGEM_FENCE_SIGNAL, &now) == 0 ||
+                    errno == ETIMEDOUT);
+        ::close(out.fd);
+    }
+    EXPECT_TRUE(asked);
+    EXPECT_TRUE(moves());
+    EXPECT_TRUE(intact());
+    EXPECT_EQ(support::fdinfo_memory(device.fd(), "active"), "0");
+    ::close(their_dmabuf);
+    ::close(vgem);
 }
 
 TEST_F(DmaBuf, AMappedBufferIsNotPurged) {

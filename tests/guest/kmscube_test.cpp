@@ -25,7 +25,7 @@ std::string display() {
     const int card = support::open_drm("vkms", "card");
     if (card < 0)
         throw std::runtime_error("there is no vkms");
-    const std::string path =
+    std::string path =
         std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(card));
     ::close(card); // whoever opens it next is its master
     return path;

@@ -10,7 +10,6 @@
 #include <atomic>
 #include <thread>
 
-using gpumem::Bo;
 using gpumem::Device;
 using support::Crumbs;
 using support::move_pages;
@@ -169,24 +168,26 @@ TEST(Migration, SurvivesFreeingBuffersWhoseKernelIsMovingThem) {
     EXPECT_EQ(after.resident_pages, before.resident_pages);
 }
 
-TEST(Migration, IsTraced) {
-    const std::string tracing = "/sys/kernel/tracing/";
+TEST(Migration, IsTracedByTraceCmd) {
     const Device device = Device::open();
-    support::write_file(tracing + "trace", "");
-    support::write_file(tracing + "events/gpumem/gpumem_migrate/enable", "1");
-    support::write_file(tracing + "events/gpumem/gpumem_pin/enable", "1");
+    ASSERT_EQ(support::shell("trace-cmd start -e gpumem:gpumem_migrate "
+                             "-e gpumem:gpumem_pin"),
+              0);
     std::uint64_t moved = 0;
     {
         Crumbs crumbs(device);
         moved = move_pages(device, 100);
         const gpumem::Pin pin = crumbs.kept().front().bo.pin();
     }
-    support::write_file(tracing + "events/gpumem/enable", "0");
-    const std::string trace = support::read_file(tracing + "trace");
-    support::write_file(tracing + "trace", "");
+    ASSERT_EQ(support::shell("trace-cmd stop && cd /tmp && "
+                             "trace-cmd extract -o gpumem.dat && "
+                             "trace-cmd report -i gpumem.dat >gpumem.trace && "
+                             "trace-cmd reset"),
+              0);
+    const std::string trace = support::read_file("/tmp/gpumem.trace");
     ASSERT_GE(moved, 100U);
-    EXPECT_NE(trace.find("gpumem_migrate: object="), std::string::npos);
-    EXPECT_NE(trace.find("gpumem_pin: object="), std::string::npos);
+    for (const char *what : {"gpumem_migrate:", "gpumem_pin:", "object=", "ret=0"})
+        EXPECT_NE(trace.find(what), std::string::npos) << what;
 }
 
 } // namespace

@@ -78,6 +78,17 @@ int open_drm(const std::string &driver, const std::string &node) {
     return -1;
 }
 
+std::string fdinfo_memory(int fd, const std::string &key) {
+    const std::string info =
+        read_file("/proc/self/fdinfo/" + std::to_string(fd));
+    const std::string start = "drm-" + key + "-memory:\t";
+    const auto at = info.find(start);
+    if (at == std::string::npos)
+        return "0";
+    const auto value = at + start.size();
+    return info.substr(value, info.find('\n', value) - value);
+}
+
 int in_child(const std::function<int()> &body) {
     const pid_t child = ::fork();
     if (child == 0)

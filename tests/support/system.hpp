@@ -32,6 +32,10 @@ int soft_offline(std::uint64_t frame);
 // Opens a DRM node of the driver, "card" or "renderD"; -1 if there is none.
 int open_drm(const std::string &driver, const std::string &node);
 
+// Memory by a key of /proc/self/fdinfo, for example "active"; new kernels leave
+// out some that are 0.
+std::string fdinfo_memory(int fd, const std::string &key);
+
 // Runs @body in a child; returns its wait status.
 int in_child(const std::function<int()> &body);
 
