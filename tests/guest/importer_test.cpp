@@ -5,7 +5,6 @@
 #include "support/debugfs.hpp"
 #include "support/system.hpp"
 
-#include <drm/vgem_drm.h>
 #include <gpumem/gpumem.hpp>
 #include <gtest/gtest.h>
 #include <linux/dma-buf.h>
@@ -238,6 +237,19 @@ TEST_F(DmaBuf, AnImporterThatMapsAgainAtOnceMayBeToldAgain) {
     EXPECT_TRUE(intact());
 }
 
+// vgem's uapi, for which libdrm has no header.
+struct VgemFenceAttach {
+    std::uint32_t handle, flags, out_fence, pad;
+};
+struct VgemFenceSignal {
+    std::uint32_t fence, flags;
+};
+constexpr std::uint32_t VGEM_WRITE = 1;
+constexpr unsigned long VGEM_ATTACH =
+    DRM_IOWR(DRM_COMMAND_BASE + 1, VgemFenceAttach);
+constexpr unsigned long VGEM_SIGNAL =
+    DRM_IOW(DRM_COMMAND_BASE + 2, VgemFenceSignal);
+
 // vgem lets user space say when its fence signals, and ends it after ten
 // seconds.
 TEST_F(DmaBuf, AFenceOfAnotherDeviceComesInASyncFileAndKeepsThePages) {
@@ -254,10 +266,10 @@ TEST_F(DmaBuf, AFenceOfAnotherDeviceComesInASyncFileAndKeepsThePages) {
               0);
     bool asked = false;
     for (int attempt = 0; attempt < 5 && !asked; ++attempt) {
-        drm_vgem_fence_attach fence{};
+        VgemFenceAttach fence{};
         fence.handle = theirs.handle;
-        fence.flags = VGEM_FENCE_WRITE;
-        ASSERT_EQ(::ioctl(vgem, DRM_IOCTL_VGEM_FENCE_ATTACH, &fence), 0);
+        fence.flags = VGEM_WRITE;
+        ASSERT_EQ(::ioctl(vgem, VGEM_ATTACH, &fence), 0);
         dma_buf_export_sync_file out{};
         out.flags = DMA_BUF_SYNC_READ;
         ASSERT_EQ(
@@ -276,9 +288,9 @@ TEST_F(DmaBuf, AFenceOfAnotherDeviceComesInASyncFileAndKeepsThePages) {
             EXPECT_TRUE(kept);
             EXPECT_EQ(active, "256 KiB");
         }
-        drm_vgem_fence_signal now{};
+        VgemFenceSignal now{};
         now.fence = fence.out_fence;
-        EXPECT_TRUE(::ioctl(vgem, DRM_IOCTL_VGEM_FENCE_SIGNAL, &now) == 0 ||
+        EXPECT_TRUE(::ioctl(vgem, VGEM_SIGNAL, &now) == 0 ||
                     errno == ETIMEDOUT);
         ::close(out.fd);
     }
