@@ -130,6 +130,9 @@ static void gpumem_object_set_pins(struct gpumem_object *bo, unsigned int pins)
 /**
  * gpumem_object_free - &drm_gem_object_funcs.free
  * @obj: GEM object without references
+ *
+ * Sleeps, also for a worker that takes the object's reservation: whoever may drop
+ * the last reference must hold no reservation lock.
  */
 void gpumem_object_free(struct drm_gem_object *obj)
 {

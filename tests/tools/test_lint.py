@@ -30,5 +30,16 @@ class LintExceptions(unittest.TestCase):
                 self.assertIn(entry, left[3])
 
 
+class LintKernelDoc(unittest.TestCase):
+    DOCUMENTED = "/**\n * f - does\n */\nint f(void)\n{\n}\nEXPORT_SYMBOL_GPL(f);\n"
+
+    def test_exported_functions_need_a_comment(self):
+        self.assertEqual(lint.undocumented(self.DOCUMENTED), [])
+        self.assertEqual(lint.undocumented(self.DOCUMENTED.replace("/**", "/*")), ["f"])
+
+    def test_data_needs_none(self):
+        self.assertEqual(lint.undocumented("struct a b;\nEXPORT_SYMBOL_GPL(b);\n"), [])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -59,7 +59,7 @@ struct drm_gpumem_mmap_offset {
 /** Most handles that one pin or unpin call takes. */
 #define GPUMEM_PIN_MAX_HANDLES	4096
 
-/**
+/*
  * The pin may last for long, as one for a device that keeps the addresses. Pages
  * that may lie in memory which must stay free of such pins (ZONE_MOVABLE, CMA) are
  * replaced first. For GPUMEM_PIN only; undone as any pin.

@@ -161,18 +161,27 @@ struct gpumem_object {
  * Field names and meanings as in struct drm_gpumem_stats.
  */
 struct gpumem_counters {
-	/* state now */
+	/** @objects: state: objects that exist. */
 	atomic64_t objects;
+	/** @bytes: state: sum of their sizes. */
 	atomic64_t bytes;
+	/** @resident_pages: state: pages that have memory. */
 	atomic64_t resident_pages;
+	/** @pinned_objects: state: objects with a pin. */
 	atomic64_t pinned_objects;
-	/* events since load */
+	/** @isolated: event: a page was taken aside (mops). */
 	atomic64_t isolated;
+	/** @moved: event: a page was moved. */
 	atomic64_t moved;
+	/** @put_back: event: a page that was taken aside came back (mops). */
 	atomic64_t put_back;
+	/** @refused_pinned: event: a page stayed because of a pin. */
 	atomic64_t refused_pinned;
+	/** @refused_busy: event: a page stayed for any other reason. */
 	atomic64_t refused_busy;
+	/** @faults: event: a page fault on a mapping. */
 	atomic64_t faults;
+	/** @purged: event: a page was taken because nobody needed it. */
 	atomic64_t purged;
 };
 

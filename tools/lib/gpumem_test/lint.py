@@ -82,9 +82,36 @@ def checkpatch(series):
     return without_exceptions(lines, EXCEPTIONS.read_text(encoding="utf-8"))
 
 
+def undocumented(text):
+    """Names that a C file exports without a kernel-doc comment in it."""
+    exported = re.findall(r"^EXPORT_SYMBOL(?:_GPL)?\((\w+)\)", text, re.MULTILINE)
+    functions = [name for name in exported if re.search(rf"\b{name}\(", text)]
+    documented = set(re.findall(r"^/\*\*\n \* (\w+) - ", text, re.MULTILINE))
+    return [name for name in functions if name not in documented]
+
+
+def kernel_doc(series):
+    """Lines of kernel-doc -Wall, and exported functions that have no comment for it."""
+    kernel = kernels.get(series)
+    scripts = next(inside for _, inside in kernel.binds() if "linux-kbuild" in inside)
+    work = _fresh("kernel-doc")
+    files = sorted(path.relative_to(work) for path in work.rglob("*") if path.suffix in SUFFIXES)
+    command = ["perl", f"{scripts}/scripts/kernel-doc", "-none", "-Wall", *map(str, files)]
+    done = sandbox.run_in(rootfs.tree(), command, binds=[*kernel.binds(), (work, "/module")], cwd="/module",
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    lines = [line for line in done.stdout.splitlines() if "no structured comments found" not in line]
+    if done.returncode and not lines:
+        raise VmError(f"kernel-doc ended with status {done.returncode} and without a word")
+    for path in files:
+        lines += [f"{path}: {name}() is exported without kernel-doc"
+                  for name in undocumented((work / path).read_text(encoding="utf-8"))]
+    return lines
+
+
 def run(series, pattern):
-    """series: the kernels to build for; checkpatch is that of the default one."""
-    checks = [("Lint.Checkpatch", lambda: checkpatch(kernels.DEFAULT))]
+    """series: the kernels to build for; checkpatch and kernel-doc are those of the default one."""
+    checks = [("Lint.Checkpatch", lambda: checkpatch(kernels.DEFAULT)),
+              ("Lint.KernelDoc", lambda: kernel_doc(kernels.DEFAULT))]
     checks += [(f"Lint.SparseAndCompiler/{name}", lambda name=name: warnings(name))
                for name in dict.fromkeys((kernels.DEFAULT, *series))]
     found = []
