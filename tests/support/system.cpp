@@ -137,7 +137,7 @@ bool is_in_zone_movable(std::uint64_t frame) {
 }
 
 int shell(const std::string &command) {
-    const int status = std::system((command + " >/dev/null 2>&1").c_str());
+    const int status = std::system(("(" + command + ") >/dev/null 2>&1").c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
