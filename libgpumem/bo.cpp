@@ -123,7 +123,8 @@ int gpumem_bo_madvise(gpumem_bo *bo, uint32_t advice, int *retained) {
 }
 
 int gpumem_bo_query(gpumem_bo *bo, gpumem_bo_info *info) {
-    if (!bo || !info || info->size_of_struct < INFO_SIZE_0_1)
+    if (!bo || !info || info->size_of_struct < INFO_SIZE_0_1 ||
+        info->size_of_struct > gpumem::internal::MAX_STRUCT_SIZE)
         return -EINVAL;
 
     drm_gpumem_query args{};

@@ -68,13 +68,17 @@ int open_node(System &sys, const char *path, gpumem_device **out) {
 }
 
 int open_first(System &sys, gpumem_device **out) {
+    int refused = -ENODEV;
     for (const std::string &path : sys.render_nodes()) {
         const int ret = open_node(sys, path.c_str(), out);
-        // Another driver's node, or one that this user may not open.
         if (ret == 0 || ret == -ENOMEM || ret == -EMFILE || ret == -ENFILE)
             return ret;
+        // Else another driver's node, or one that this user may not open,
+        // which could be ours.
+        if (ret == -EACCES || ret == -EPERM)
+            refused = ret;
     }
-    return -ENODEV;
+    return refused;
 }
 
 } // namespace
@@ -121,7 +125,8 @@ int gpumem_device_fd(const gpumem_device *dev) {
 }
 
 int gpumem_device_query(gpumem_device *dev, gpumem_device_stats *stats) {
-    if (!dev || !stats || stats->size < STATS_SIZE_0_1)
+    if (!dev || !stats || stats->size < STATS_SIZE_0_1 ||
+        stats->size > gpumem::internal::MAX_STRUCT_SIZE)
         return -EINVAL;
 
     drm_gpumem_stats args{};

@@ -41,6 +41,9 @@ System &current_system();
 void replace_system(System *replacement);
 
 // ioctl(), repeated while it is interrupted. Returns 0 or a negative errno.
+// More than any version's structs will have: what is above was never set.
+constexpr std::uint32_t MAX_STRUCT_SIZE = 4096;
+
 int restart_ioctl(System &sys, int fd, unsigned long request, void *arg);
 
 } // namespace gpumem::internal

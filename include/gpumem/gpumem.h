@@ -7,10 +7,10 @@
  *    failure no output is written and nothing has changed.
  *  - Sizes are in bytes unless a name says pages.
  *  - A struct with a size field must have it set to sizeof the struct before
- *    the call; the library fills what both sides know.
- *  - A device may be used by several threads at once. A buffer may be used by
- *    several threads at once except for map, unmap and destroy, which the
- *    caller orders.
+ *    the call; the library fills what both sides know. A size that no version
+ *    can have (over 4096) is -EINVAL.
+ *  - Devices and buffers may be used by several threads at once; only destroying
+ *    one is for the caller to order after every other use.
  *  - Since 0.1, all of it.
  */
 #ifndef GPUMEM_GPUMEM_H
@@ -156,7 +156,7 @@ GPUMEM_API int gpumem_bo_unmap(struct gpumem_bo *bo);
  * Make the pages resident and keep them where they are. Pins nest. Without
  * CAP_IPC_LOCK a pinned buffer counts against RLIMIT_MEMLOCK, once per device.
  * @flags: 0 or GPUMEM_BO_PIN_LONGTERM.
- * Errors: -ENOMEM (no memory, or the limit), -EINTR, -EOVERFLOW, -EINVAL
+ * Errors: -ENOMEM (no memory, or the limit), -EOVERFLOW, -EINVAL
  * (unknown flags), -ENODATA (the contents were purged); with GPUMEM_BO_PIN_LONGTERM also -EBUSY (a page has to be
  * replaced and is in use, or pinned without the flag) and -EHWPOISON (such a
  * page cannot be read). Then nothing is pinned.
@@ -193,8 +193,7 @@ enum gpumem_bo_advice {
  * @advice:   enum gpumem_bo_advice.
  * @retained: receives 1 if the contents are those that were written last, 0 if
  *            they were taken. May be NULL.
- * Errors: -EINVAL (unknown advice), -EOPNOTSUPP (imported from another device),
- * -EINTR.
+ * Errors: -EINVAL (unknown advice), -EOPNOTSUPP (imported from another device).
  */
 GPUMEM_API int gpumem_bo_madvise(struct gpumem_bo *bo, uint32_t advice,
                                  int *retained);

@@ -32,6 +32,7 @@ nlohmann::ordered_json to_json(const gpumem_device_stats &s) {
         {"refused_pinned", s.refused_pinned},
         {"refused_busy", s.refused_busy},
         {"faults", s.faults},
+        {"purged", s.purged},
     };
 }
 

@@ -11,9 +11,11 @@ namespace tool {
 namespace {
 
 bool state_of(std::string_view word, page_class &out) {
-    if (word == "movable")
+    // A purgeable page can move as well; one that an importer has mapped stays
+    // until that lets go of it.
+    if (word == "movable" || word == "purgeable")
         out = page_class::gpumem_movable;
-    else if (word == "pinned")
+    else if (word == "pinned" || word == "mapped")
         out = page_class::gpumem_pinned;
     else if (word == "unmovable")
         out = page_class::gpumem_unmovable;

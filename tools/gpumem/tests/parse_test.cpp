@@ -61,8 +61,10 @@ TEST(BoPages, ReadsRunsAndSkipsTheHeader) {
     const auto runs = tool::parse_bo_pages("# pfn count object index state\n"
                                            "4096 3 7 0 movable\n"
                                            "5000 1 7 3 pinned\n"
-                                           "6000 512 9 0 unmovable\n");
-    ASSERT_EQ(runs.size(), 3u);
+                                           "6000 512 9 0 unmovable\n"
+                                           "7000 1 10 0 purgeable\n"
+                                           "8000 1 11 0 mapped\n");
+    ASSERT_EQ(runs.size(), 5u);
     EXPECT_EQ(runs[0].first_pfn, 4096u);
     EXPECT_EQ(runs[0].count, 3u);
     EXPECT_EQ(runs[0].object, 7u);
@@ -70,6 +72,8 @@ TEST(BoPages, ReadsRunsAndSkipsTheHeader) {
     EXPECT_EQ(runs[1].first_index, 3u);
     EXPECT_EQ(runs[1].state, tool::page_class::gpumem_pinned);
     EXPECT_EQ(runs[2].state, tool::page_class::gpumem_unmovable);
+    EXPECT_EQ(runs[3].state, tool::page_class::gpumem_movable);
+    EXPECT_EQ(runs[4].state, tool::page_class::gpumem_pinned);
 }
 
 TEST(BoPages, RefusesOtherLines) {
