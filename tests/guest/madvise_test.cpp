@@ -116,17 +116,24 @@ TEST_F(Madvise, ABufferOnAnotherDeviceIsNotTaken) {
         return support::open_drm("vgem", "card");
     }();
     ASSERT_GE(vgem, 0);
+    const int dmabuf = bo.export_dmabuf().release();
     std::uint32_t handle = 0;
-    ASSERT_EQ(drmPrimeFDToHandle(vgem, bo.export_dmabuf().fd(), &handle), 0);
+    ASSERT_EQ(drmPrimeFDToHandle(vgem, dmabuf, &handle), 0);
     bo.madvise(GPUMEM_BO_DONTNEED);
-    if (bo.query().pins)
+    // vgem keeps a mapping from then on, and cannot be told; from 7.0 on it
+    // imports without one.
+    const bool maps = !support::kernel_is_at_least(7, 0);
+    ASSERT_EQ(bo.query().pins, maps ? 1U : 0U);
+    if (maps) {
         expect_kept();
+    }
     drm_gem_close args{};
     args.handle = handle;
     ASSERT_EQ(::ioctl(vgem, DRM_IOCTL_GEM_CLOSE, &args), 0);
     ASSERT_TRUE(becomes_purged(bo));
     // Nor does another device get one that was taken.
-    EXPECT_NE(gpumem_bo_pin(bo.get(), 0), 0);
+    EXPECT_EQ(drmPrimeFDToHandle(vgem, dmabuf, &handle) != 0, maps);
+    ::close(dmabuf);
     ::close(vgem);
 }
 
@@ -217,6 +224,7 @@ TEST_F(Madvise, IsShown) {
               std::string::npos)
         << fdinfo();
     EXPECT_EQ(state(), "purgeable");
+    EXPECT_EQ(support::shell("gpumem memmap --json"), 0);
     ASSERT_TRUE(becomes_purged(bo));
     EXPECT_EQ(state(), "purged");
 }

@@ -3,7 +3,11 @@
 
 #include "support/system.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <sstream>
+#include <stdexcept>
 
 namespace support {
 
@@ -50,6 +54,24 @@ std::map<std::uint64_t, std::vector<std::uint64_t>> all_page_frames() {
 
 std::vector<std::uint64_t> page_frames(std::uint64_t object) {
     return all_page_frames()[object];
+}
+
+std::vector<std::uint64_t> pagemap_frames(const void *start,
+                                          std::size_t pages) {
+    std::vector<std::uint64_t> frames(pages);
+    const std::size_t bytes = pages * sizeof(frames[0]);
+    const int map = ::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    const auto got = ::pread(
+        map, frames.data(), bytes,
+        static_cast<off_t>(reinterpret_cast<std::uintptr_t>(start) / PAGE *
+                           sizeof(frames[0])));
+    ::close(map);
+    if (got != static_cast<ssize_t>(bytes))
+        throw std::runtime_error("cannot read /proc/self/pagemap");
+    constexpr std::uint64_t PRESENT = 1ULL << 63, FRAME = (1ULL << 55) - 1;
+    for (std::uint64_t &frame : frames)
+        frame = frame & PRESENT ? frame & FRAME : 0;
+    return frames;
 }
 
 } // namespace support

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Physical pages of buffers, from the driver's debugfs files. /proc/self/pagemap
-// does not do: it shows PFN mappings as holes.
+// Physical pages of buffers, from the driver's debugfs files and, for gemfs, from
+// /proc/self/pagemap, which shows PFN mappings as holes.
 #pragma once
 
 #include <cstdint>
@@ -30,5 +30,8 @@ std::map<std::uint64_t, std::vector<std::uint64_t>> all_page_frames();
 
 // The same for one object; empty if it has no page.
 std::vector<std::uint64_t> page_frames(std::uint64_t object);
+
+// Page frames that are mapped from @start on, by the kernel's page map.
+std::vector<std::uint64_t> pagemap_frames(const void *start, std::size_t pages);
 
 } // namespace support

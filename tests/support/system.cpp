@@ -51,7 +51,7 @@ void load_test_module(const std::string &name) {
     if (!directory)
         throw std::runtime_error("GPUMEM_TEST_MODULES is not set");
     const std::string path = std::string(directory) + "/" + name + ".ko";
-    if (shell("insmod " + path))
+    if (shell("insmod '" + path + "'"))
         throw std::runtime_error("cannot load " + path);
 }
 

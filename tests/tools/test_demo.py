@@ -14,7 +14,7 @@ TIMES = {"p50": 400.2, "p99": 500.0, "max": 600.0}
 
 
 def result(crc=CRC, moved=20000, huge=0):
-    return {"frames": len(CRC), "crc": crc, "frame_ms": TIMES, "buffers": 200, "buffer_bytes": 1 << 20,
+    return {"frames": len(crc), "crc": crc, "frame_ms": TIMES, "buffers": 200, "buffer_bytes": 1 << 20,
             "pages_moved": moved, "pages_moved_of_all": moved, "backing": "mops", "device": "llvmpipe", "crumbs": {"pages_intact": 7},
             "storm": {"rounds": 4, "asked_median": 300, "huge_pages_median": huge}}
 
@@ -99,6 +99,14 @@ class DemoSummary(unittest.TestCase):
                         for name in ("reference", "movable", "unmovable")})))
         self.assertIn("no page moved", summary.verdict(together(movable=result(moved=0))))
         self.assertIn("movable=0", summary.verdict(together(unmovable=result(moved=3))))
+
+    def test_too_small_a_gain_is_a_failure(self):
+        self.assertIn("99 huge pages", summary.verdict(together(movable=result(huge=99))))
+        self.assertIn("0 huge pages", summary.verdict(together(movable=result(huge=0), unmovable=result(moved=0, huge=0))))
+        frames = [hex(i) for i in range(300)]
+        short = {name: result(crc=frames, huge=200 if name == "movable" else 0, moved=9999 if name == "movable" else 0)
+                 for name in ("reference", "movable", "unmovable")}
+        self.assertIn("only 9999 pages", summary.verdict(together(**short)))
 
     def test_table_has_a_row_for_each_pass(self):
         rows = summary.table(together()).splitlines()

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The kernel log scanner finds what the kernel really prints, and no more."""
 
+import pathlib
+import re
 import unittest
 
 from gpumem_vm import klog
@@ -25,6 +27,16 @@ REPORTS = (
     "[   12.345678] BUG: Bad page state in process test  pfn:12345",
     "[   12.345678] refcount_t: underflow; use-after-free.",
     "[   12.345678] list_del corruption, 1->next is LIST_POISON1",
+    "[   12.345678] BUG: KCSAN: data-race in f / g",
+    "[   12.345678] BUG: KFENCE: use-after-free read in f+0x1/0x2",
+    "[   12.345678] Unable to handle kernel paging request at virtual address ffff",
+    "[   12.345678] general protection fault, probably for non-canonical address 0x1",
+    "[   12.345678] WARNING: bad unlock balance detected!",
+    "[   12.345678] WARNING: held lock freed!",
+    "[   12.345678] BUG: scheduling while atomic: test/99/0x00000002",
+    "[   12.345678] watchdog: Watchdog detected hard LOCKUP on cpu 1",
+    "[   12.345678] DEBUG_LOCKS_WARN_ON(lock->magic != lock)",
+    "[   12.345678] ODEBUG: free active (active state 0) object: 1",
     "[   12.345678] Call Trace:",
     "[   12.345678] ------------[ cut here ]------------",
 )
@@ -45,6 +57,13 @@ class KernelLog(unittest.TestCase):
         for line in REPORTS:
             with self.subTest(line):
                 self.assertEqual(klog.reports(["ok", line, "ok"]), [1])
+
+    def test_every_expression_has_an_example(self):
+        text = (pathlib.Path(klog.__file__).parent / "kernel-reports.txt").read_text(encoding="utf-8")
+        for line in text.splitlines():
+            if line.startswith("report "):
+                with self.subTest(line):
+                    self.assertTrue(any(re.search(line.removeprefix("report "), example) for example in REPORTS))
 
     def test_leaves_ordinary_lines_alone(self):
         self.assertEqual(klog.reports(list(HARMLESS)), [])
