@@ -80,6 +80,10 @@ def _check_out(out):
         old = out / which.name
         if old.exists() and not (old / passes.LOG).is_file():
             raise VmError(f"--out {out}: {old} is there and is not of an earlier run")
+    if not (out / passes.REFERENCE.name / passes.LOG).is_file():
+        for name in ("summary.json", "demo.gif", *PICTURES):
+            if (out / name).exists():
+                raise VmError(f"--out {out}: {out / name} is there and is not of an earlier run")
 
 
 def _collect(out, found, release, size):

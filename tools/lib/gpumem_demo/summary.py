@@ -2,6 +2,13 @@
 """What three passes of the same frames say together."""
 
 
+# What the demo claims: movable buffers leave the kernel this many times as many
+# huge pages, and a long run moves this many pages.
+ENOUGH_HUGE_PAGES = 5
+LONG_RUN = 300
+ENOUGH_MOVES = 10000
+
+
 def wrong_frames(reference, other):
     """Numbers of frames that did not show what they show at rest."""
     count = max(len(reference), len(other))
@@ -66,4 +73,9 @@ def verdict(summary):
         return "no page moved, so the frames prove nothing"
     if summary["pages_moved_unmovable"]:
         return "pages moved although movable=0, so the comparison is void"
+    if summary["huge_pages_movable"] < max(1, ENOUGH_HUGE_PAGES * summary["huge_pages_unmovable"]):
+        return (f"{summary['huge_pages_movable']} huge pages with movable buffers and {summary['huge_pages_unmovable']} "
+                "without: moving them gained too little")
+    if summary["frames"] >= LONG_RUN and summary["pages_moved"] < ENOUGH_MOVES:
+        return f"only {summary['pages_moved']} pages moved in {summary['frames']} frames"
     return None

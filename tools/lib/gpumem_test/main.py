@@ -5,7 +5,7 @@ import re
 import sys
 import time
 
-from gpumem_vm import build, cache, kernels, setup
+from gpumem_vm import build, kernels, setup
 from gpumem_vm.arguments import OneLineParser
 from gpumem_vm.errors import VmError
 
@@ -49,25 +49,32 @@ def _report_all(found):
     return found
 
 
+class _Results(list):
+    """Reports what is added, at once: an error later on must not lose it."""
+
+    def add(self, found):
+        self += _report_all(found)
+        return found
+
+
 def _build(kernel):
     done = build.main(["--kernel", kernel])
     return [Result("build", kernel, FAILED, 0, "the build failed: its words are above")] if done else []
 
 
-def run(series, pattern):
-    found = _report_all(_build(series[0]))
-    if found:
-        return found
-    found += _report_all(lint.run(series, pattern))
-    found += _report_all(programs.run_units(pattern))
-    found += _report_all(python_tests.run(pattern))
+def run(series, pattern, found):
+    """Add all results to found."""
+    if found.add(_build(series[0])):
+        return
+    found.add(lint.run(series, pattern))
+    found.add(programs.run_units(pattern))
+    found.add(python_tests.run(pattern))
     for kernel in series:
-        if kernel != series[0]:
-            found += _report_all(_build(kernel))
+        if kernel != series[0] and found.add(_build(kernel)):
+            continue
         for backing in programs.backings(kernel):
             found += programs.run_guest(kernel, backing, pattern, report)
     found += vm_contract.run(series[0], pattern, report)
-    return found
 
 
 def close(found, seconds):
@@ -93,12 +100,12 @@ def main(arguments):
     if parsed.kernel != kernels.LATEST and not re.fullmatch(r"\d+\.\d+", parsed.kernel):
         parser().error(f"'{parsed.kernel}' is not a kernel series: say 6.12, another X.Y, or latest")
     begun = time.monotonic()
+    found = _Results()
     try:
         setup.install()
-        found = run(SUPPORTED if parsed.all else (parsed.kernel,), parsed.filter)
-    except VmError as error:
-        cache.say(str(error))
-        found = [Result("setup", "build root", FAILED, 0, str(error))]
+        run(SUPPORTED if parsed.all else (parsed.kernel,), parsed.filter, found)
+    except (VmError, OSError) as error:
+        found.add([Result("setup", "the run", FAILED, 0, str(error))])
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

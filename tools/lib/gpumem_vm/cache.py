@@ -61,6 +61,7 @@ def lock(path, shared=False):
         try:
             fcntl.flock(handle, mode | fcntl.LOCK_NB)
         except BlockingIOError:
+            say(f"waiting for another run ({path.name})")
             fcntl.flock(handle, mode)
         yield
 
@@ -97,12 +98,12 @@ def run_directory():
     runs.mkdir(exist_ok=True)
     with lock(directory() / "runs.lock"):
         for old in runs.iterdir():
-            with open(old / "lock", "a", encoding="ascii") as handle:
-                try:
+            try:
+                with open(old / "lock", "a", encoding="ascii") as handle:
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                shutil.rmtree(old, ignore_errors=True)
+                    shutil.rmtree(old, ignore_errors=True)
+            except (BlockingIOError, FileNotFoundError):
+                continue  # in use, or just ended
         path = pathlib.Path(tempfile.mkdtemp(dir=runs))
         handle = open(path / "lock", "w", encoding="ascii")  # closed with the directory
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -25,6 +25,12 @@ KERNEL_WORDS = ["console=ttyS0", "panic=-1", "loglevel=7", "printk.time=1", "pri
                 "cryptomgr.notests", "audit=0", "apparmor=0", "rdinit=/init"]
 
 
+def check():
+    """Say at once what is missing, not after minutes of making a root."""
+    if not shutil.which(PROGRAM):
+        raise VmError(f"{PROGRAM} is missing: install the Debian package qemu-system-x86")
+
+
 def _die_with_parent():
     """QEMU must not outlive tools/vm, however that ends; ^C is tools/vm's to handle."""
     os.setsid()
@@ -81,8 +87,6 @@ class Machine:
 
     def __init__(self, options, kernel, image, initrd, run_directory, ports, console, accel):
         """ports: {name: socket}; console: socket of the terminal, or None."""
-        if not shutil.which(PROGRAM):
-            raise VmError(f"{PROGRAM} is missing: install the Debian package qemu-system-x86")
         self.log = run_directory / "kernel.log"
         self.errors = run_directory / "qemu.log"
         words = KERNEL_WORDS + [modules.quoted(word) for word in options.append]

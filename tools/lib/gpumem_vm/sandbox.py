@@ -85,9 +85,9 @@ def run_in(root, command, binds=(), cwd="/", extra_env=None, **options):
         target = root / str(inside).lstrip("/")
         if not os.path.lexists(target):
             run(["mkdir", "-p", str(target)])
-    mounts = [f"{outside}={inside}" for outside, inside in binds]
+    mounts = [str(path) for pair in binds for path in pair]
     env = environment() | (extra_env or {})
-    return _run(namespaces() + ["sh", str(SCRIPT), str(root), str(cwd), str(len(mounts)), *mounts, *command],
+    return _run(namespaces() + ["sh", str(SCRIPT), str(root), str(cwd), str(len(binds)), *mounts, *command],
                 command, env, options)
 
 

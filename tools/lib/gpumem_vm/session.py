@@ -59,6 +59,7 @@ class Session:
     """Prepares once, boots as often as needed."""
 
     def __init__(self, options):
+        qemu.check()
         self.options = options
         self.kernel = kernels.get(options.kernel)
         self.image = rootfs.image()
