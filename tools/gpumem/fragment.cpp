@@ -4,6 +4,7 @@
 // going do. What stays is held, and checked at the end: a page that moved must
 // still say what was written to it.
 #include "args.hpp"
+#include "cli_check.hpp"
 #include "device.hpp"
 #include "error.hpp"
 #include "files.hpp"

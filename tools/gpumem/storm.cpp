@@ -3,6 +3,7 @@
 // again, and report what it could give. The pages are held for a short time
 // only and never so many that nothing is left for others.
 #include "args.hpp"
+#include "cli_check.hpp"
 #include "device.hpp"
 #include "error.hpp"
 #include "files.hpp"
