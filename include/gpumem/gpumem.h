@@ -187,8 +187,8 @@ enum gpumem_bo_advice {
 /**
  * Say whether the buffer's contents are needed. Under memory pressure the kernel
  * takes the pages of buffers that are not, the longest unused first, unless they
- * are pinned or in use. Touching a purged buffer is SIGBUS, pinning it -ENODATA,
- * until it is needed again: then it reads as zeros. The advice is the buffer's,
+ * are pinned, exported or in use. Touching a purged buffer is SIGBUS, pinning or
+ * exporting it -ENODATA, until it is needed again: then it reads as zeros. The advice is the buffer's,
  * whoever shares it. Thread-safe.
  * @advice:   enum gpumem_bo_advice.
  * @retained: receives 1 if the contents are those that were written last, 0 if
@@ -205,7 +205,7 @@ GPUMEM_API int gpumem_bo_query(struct gpumem_bo *bo,
 /**
  * Export the buffer as a dma-buf.
  * @fd: receives a new read-write, close-on-exec descriptor the caller owns.
- * Errors: -EINVAL, -EMFILE, -ENOMEM.
+ * Errors: -EINVAL, -EMFILE, -ENOMEM, -ENODATA (the contents were purged).
  */
 GPUMEM_API int gpumem_bo_export_dmabuf(struct gpumem_bo *bo, int *fd);
 

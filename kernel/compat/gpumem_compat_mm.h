@@ -102,6 +102,19 @@ static inline int copy_mc_highpage(struct page *to, struct page *from)
 }
 #endif
 
+/*
+ * PTEs that map a folio of one page. What the kernel has for it was not for
+ * modules before it became an inline function.
+ */
+static inline int gpumem_folio_mapcount(struct folio *folio)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+	return atomic_read(&folio->_mapcount) + 1;
+#else
+	return folio_mapcount(folio);
+#endif
+}
+
 /* Files are freed by RCU itself before 6.7, not only reused. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
 static inline struct file *get_file_active(struct file **where)

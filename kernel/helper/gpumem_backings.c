@@ -81,6 +81,7 @@ static int __init gpumem_helper_init(void)
 	ret = gpumem_backings_load();
 	if (ret)
 		return ret;
+	gpumem_drain_lru_batches_init();
 	ret = gpumem_purge_init();
 	if (ret)
 		goto err_backings;

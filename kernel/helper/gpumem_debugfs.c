@@ -5,11 +5,15 @@
  * the superuser.
  */
 #include <linux/debugfs.h>
+#include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/seq_file.h>
 
 #include "gpumem_debugfs.h"
 #include "gpumem_internal.h"
+
+/* How often to try for an object's lock, a millisecond apart. */
+#define GPUMEM_SEQ_TRIES	500
 
 static struct dentry *gpumem_debugfs_dir;
 
@@ -37,13 +41,30 @@ static const char *gpumem_object_state(const struct gpumem_object *bo)
 		return "imported";
 	if (bo->purge == GPUMEM_PURGED)
 		return "purged";
-	if (bo->dontneed && !bo->pins && list_empty(&bo->mappings))
+	if (gpumem_purge_is_allowed(bo))
 		return "purgeable";
 	if (!bo->movable)
 		return "unmovable";
 	if (bo->pins)
 		return "pinned";
 	return list_empty(&bo->mappings) ? "movable" : "mapped";
+}
+
+/*
+ * While the list is walked nobody can make or free an object, and a populate may
+ * hold an object's lock for as long as memory is hard to get.
+ */
+static bool gpumem_seq_lock(struct seq_file *m, struct gpumem_object *bo)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < GPUMEM_SEQ_TRIES; tries++) {
+		if (mutex_trylock(&bo->lock))
+			return true;
+		fsleep(1000);
+	}
+	seq_printf(m, "# %llu is busy\n", bo->id);
+	return false;
 }
 
 static int gpumem_objects_show(struct seq_file *m, void *v)
@@ -56,7 +77,8 @@ static int gpumem_objects_show(struct seq_file *m, void *v)
 	}
 
 	bo = list_entry(v, struct gpumem_object, link);
-	mutex_lock(&bo->lock);
+	if (!gpumem_seq_lock(m, bo))
+		return 0;
 	seq_printf(m, "%llu %zu %lu %u %llu %s\n", bo->id, bo->base.size,
 		   bo->resident, bo->pins, bo->moved, gpumem_object_state(bo));
 	mutex_unlock(&bo->lock);
@@ -79,7 +101,8 @@ static int gpumem_pages_show(struct seq_file *m, void *v)
 	bo = list_entry(v, struct gpumem_object, link);
 	n = gpumem_object_pages(bo);
 
-	mutex_lock(&bo->lock);
+	if (!gpumem_seq_lock(m, bo))
+		return 0;
 	state = gpumem_object_state(bo);
 	/* One step past the end flushes the last run. */
 	for (i = 0; i <= n; i++) {

@@ -182,7 +182,15 @@ static int gpumem_dma_buf_begin_cpu_access(struct dma_buf *dma_buf,
 {
 	struct drm_gem_object *obj = dma_buf->priv;
 	struct gpumem_object *bo = to_gpumem_object(obj);
+	bool write = dir != DMA_FROM_DEVICE;
 	struct gpumem_mapping *mapping;
+	long left;
+
+	/* dma-buf waits for them only afterwards, too late for bounce buffers. */
+	left = dma_resv_wait_timeout(obj->resv, dma_resv_usage_rw(write), true,
+				     MAX_SCHEDULE_TIMEOUT);
+	if (left < 0)
+		return left;
 
 	mutex_lock(&bo->lock);
 	list_for_each_entry(mapping, &bo->mappings, link)
@@ -207,6 +215,14 @@ static int gpumem_dma_buf_end_cpu_access(struct dma_buf *dma_buf,
 	return 0;
 }
 
+static void gpumem_dma_buf_release(struct dma_buf *dma_buf)
+{
+	struct drm_gem_object *obj = dma_buf->priv;
+
+	gpumem_purge_drop_export(to_gpumem_object(obj));
+	drm_gem_dmabuf_release(dma_buf);
+}
+
 static const struct dma_buf_ops gpumem_dma_buf_ops = {
 	.pin = gpumem_dma_buf_pin,
 	.unpin = gpumem_dma_buf_unpin,
@@ -214,7 +230,7 @@ static const struct dma_buf_ops gpumem_dma_buf_ops = {
 	.unmap_dma_buf = gpumem_dma_buf_unmap,
 	.begin_cpu_access = gpumem_dma_buf_begin_cpu_access,
 	.end_cpu_access = gpumem_dma_buf_end_cpu_access,
-	.release = drm_gem_dmabuf_release,
+	.release = gpumem_dma_buf_release,
 	.mmap = drm_gem_dmabuf_mmap,
 	.vmap = drm_gem_dmabuf_vmap,
 	.vunmap = drm_gem_dmabuf_vunmap,
@@ -231,19 +247,26 @@ static const struct dma_buf_ops gpumem_dma_buf_ops = {
  */
 bool gpumem_object_tell_importers(struct gpumem_object *bo)
 {
-	struct dma_buf *dma_buf = NULL;
+	bool any = !list_empty(&bo->mappings);
 	struct gpumem_mapping *mapping;
+	struct dma_buf *dma_buf;
 
 	dma_resv_assert_held(bo->base.resv);
 
-	list_for_each_entry(mapping, &bo->mappings, link) {
-		mapping->told = true;
-		dma_buf = mapping->attach->dmabuf;
-	}
-	/* They may unmap at once, and that changes the list. */
-	if (dma_buf)
-		dma_buf_invalidate_mappings(dma_buf);
-	return dma_buf;
+	/* One after the other: an object may have had more than one dma-buf. */
+	do {
+		dma_buf = NULL;
+		list_for_each_entry(mapping, &bo->mappings, link) {
+			if (mapping->told)
+				continue;
+			dma_buf = dma_buf ?: mapping->attach->dmabuf;
+			mapping->told = mapping->attach->dmabuf == dma_buf;
+		}
+		/* They may unmap at once, and that changes the list. */
+		if (dma_buf)
+			dma_buf_invalidate_mappings(dma_buf);
+	} while (dma_buf);
+	return any;
 }
 
 /**
@@ -307,7 +330,8 @@ void gpumem_object_revoke_work(struct work_struct *work)
  * @obj: GEM object
  * @flags: for the file of the dma-buf
  *
- * Returns: the dma-buf, or an ERR_PTR().
+ * Returns: the dma-buf, or an ERR_PTR(): -ENODATA if the contents were purged,
+ * -EOPNOTSUPP if it is another device's buffer, which that has exported already.
  */
 struct dma_buf *gpumem_object_export(struct drm_gem_object *obj, int flags)
 {
@@ -321,8 +345,20 @@ struct dma_buf *gpumem_object_export(struct drm_gem_object *obj, int flags)
 		.priv = obj,
 		.resv = obj->resv,
 	};
+	struct gpumem_object *bo = to_gpumem_object(obj);
+	struct dma_buf *dma_buf;
+	int ret;
 
-	return drm_gem_dmabuf_export(dev, &info);
+	if (bo->import)
+		return ERR_PTR(-EOPNOTSUPP);
+
+	ret = gpumem_purge_add_export(bo);
+	if (ret)
+		return ERR_PTR(ret);
+	dma_buf = drm_gem_dmabuf_export(dev, &info);
+	if (IS_ERR(dma_buf))
+		gpumem_purge_drop_export(bo);
+	return dma_buf;
 }
 EXPORT_SYMBOL_GPL(gpumem_object_export);
 

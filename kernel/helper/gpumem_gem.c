@@ -57,7 +57,8 @@ struct page **gpumem_object_page_array(struct gpumem_object *bo)
  * gpumem_object_get_sg_table - &drm_gem_object_funcs.get_sg_table
  * @obj: pinned GEM object
  *
- * Returns: a table the caller frees, or an ERR_PTR() of -ENOMEM or -EHWPOISON.
+ * Returns: a table the caller frees, or an ERR_PTR(): -ENOMEM, -EHWPOISON, or
+ * -EOPNOTSUPP if the pages are another device's.
  */
 struct sg_table *gpumem_object_get_sg_table(struct drm_gem_object *obj)
 {
@@ -65,6 +66,8 @@ struct sg_table *gpumem_object_get_sg_table(struct drm_gem_object *obj)
 	struct sg_table *sgt;
 	struct page **pages;
 
+	if (bo->import)
+		return ERR_PTR(-EOPNOTSUPP);
 	pages = gpumem_object_page_array(bo);
 	if (IS_ERR(pages))
 		return ERR_CAST(pages);
@@ -129,7 +132,7 @@ int gpumem_object_vmap(struct drm_gem_object *obj, struct iosys_map *map)
 
 	mutex_lock(&bo->vmap_lock);
 	if (!bo->vmap_users) {
-		ret = gpumem_object_pin(bo);
+		ret = gpumem_object_pin_unkillable(bo);
 		if (ret)
 			goto out;
 		ret = bo->backing->vmap(bo, &bo->vmap);
@@ -193,7 +196,7 @@ enum drm_gem_object_status gpumem_object_status(struct drm_gem_object *obj)
 
 	if (READ_ONCE(bo->resident))
 		status |= DRM_GEM_OBJECT_RESIDENT;
-	if (READ_ONCE(bo->dontneed) && !READ_ONCE(bo->pins))
+	if (gpumem_purge_is_allowed(bo))
 		status |= DRM_GEM_OBJECT_PURGEABLE;
 	return status;
 }

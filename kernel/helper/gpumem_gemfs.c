@@ -247,7 +247,7 @@ static void gpumem_gemfs_commit(struct gpumem_object *bo, pgoff_t first,
 }
 
 static int gpumem_gemfs_populate(struct gpumem_object *bo, pgoff_t first,
-				 pgoff_t count, bool longterm)
+				 pgoff_t count, unsigned int flags)
 {
 	struct address_space *mapping = bo->inode->i_mapping;
 	gfp_t gfp = mapping_gfp_mask(mapping);
@@ -258,13 +258,13 @@ static int gpumem_gemfs_populate(struct gpumem_object *bo, pgoff_t first,
 
 	lockdep_assert_held(&bo->lock);
 
-	if (longterm)
+	if (flags & GPUMEM_POPULATE_LONGTERM)
 		gfp &= ~__GFP_MOVABLE;
 	if (!gpumem_memory_is_left(count > 1 ? count - bo->resident : 1))
 		return -ENOMEM;
 
 	for (i = first; i < first + count; i++) {
-		ret = gpumem_populate_check(added);
+		ret = gpumem_populate_check(added, flags);
 		if (ret)
 			break;
 		folio = __filemap_get_folio(mapping, i, FGP_LOCK | FGP_CREAT,
@@ -275,7 +275,7 @@ static int gpumem_gemfs_populate(struct gpumem_object *bo, pgoff_t first,
 		}
 		if (!folio_test_uptodate(folio)) {
 			folio_mark_dirty(folio);
-			if (longterm)
+			if (flags & GPUMEM_POPULATE_LONGTERM)
 				gpumem_gemfs_set_safe(bo, i, true);
 			else if (gfp & __GFP_MOVABLE)
 				gpumem_object_got_page(bo, &folio->page);
@@ -304,9 +304,12 @@ static int gpumem_gemfs_replace(struct gpumem_object *bo, struct folio *src,
 	pgoff_t index;
 	int ret = 0;
 
+	if (PageHWPoison(&src->page))
+		return -EHWPOISON;
+
 	folio_lock(src);
 	index = src->index;
-	unmap_mapping_pages(mapping, index, 1, false);
+	unmap_mapping_pages(mapping, index, 1, 0);
 	/*
 	 * One is the cache's, one our caller's. With the PTEs gone nobody gets
 	 * another that lasts: get_user_pages_fast() looks at the PTE again.
@@ -377,11 +380,11 @@ static unsigned long gpumem_gemfs_count(struct gpumem_object *bo)
 }
 
 /*
- * Is the cache the only user of every folio? Nobody can become one by a new
- * mapping: faults wait for the object's lock, and those that are past that wait
- * for the folio lock or find the page gone.
+ * Are the cache and, with @mapped, PTEs the only users of every folio? Nobody can
+ * become one by a new mapping: faults wait for the object's lock, and those that
+ * are past that wait for the folio lock or find the page gone.
  */
-static bool gpumem_gemfs_unused(struct gpumem_object *bo)
+static bool gpumem_gemfs_unused(struct gpumem_object *bo, bool mapped)
 {
 	pgoff_t i, n = gpumem_object_pages(bo);
 	struct folio *folio;
@@ -393,7 +396,8 @@ static bool gpumem_gemfs_unused(struct gpumem_object *bo)
 			continue;
 		if (!folio_trylock(folio))
 			return false;
-		unused = folio_ref_count(folio) == 1;
+		unused = folio_ref_count(folio) ==
+			 1 + (mapped ? gpumem_folio_mapcount(folio) : 0);
 		folio_unlock(folio);
 		if (!unused)
 			return false;
@@ -409,12 +413,16 @@ static long gpumem_gemfs_discard(struct gpumem_object *bo, bool force)
 	unsigned long before, freed;
 	struct folio *folio;
 
+	/* Spares the mappings of an object that has to stay anyway. */
+	if (!force && !gpumem_gemfs_unused(bo, true))
+		return -EAGAIN;
+
 	before = gpumem_gemfs_count(bo);
 	unmap_mapping_pages(mapping, 0, n, false);
 	if (force) {
 		truncate_inode_pages(mapping, 0);
 	} else {
-		if (!gpumem_gemfs_unused(bo))
+		if (!gpumem_gemfs_unused(bo, false))
 			return -EAGAIN;
 		/*
 		 * The kernel drops clean folios that nobody uses, and freezes
@@ -476,7 +484,7 @@ static struct folio *gpumem_gemfs_get(struct gpumem_object *bo, pgoff_t index)
 		if (ret)
 			return ERR_PTR(ret);
 		ret = bo->purge == GPUMEM_PURGED ? -ENODATA :
-			gpumem_gemfs_populate(bo, index, 1, false);
+			gpumem_gemfs_populate(bo, index, 1, 0);
 		mutex_unlock(&bo->lock);
 		if (ret)
 			return ERR_PTR(ret);

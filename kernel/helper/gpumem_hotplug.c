@@ -2,7 +2,8 @@
 /*
  * Unplugging memory. The kernel moves our pages out of a block that goes offline
  * as it moves others; but while one of them stays, it tries again until a signal
- * comes. So a block that holds a page of a pinned object is refused at once.
+ * comes. So a block that holds a page of an object that is pinned, or was made
+ * unmovable, is refused at once.
  */
 #include <linux/memory.h>
 #include <linux/mm.h>
@@ -10,6 +11,11 @@
 
 #include "gpumem_hotplug.h"
 #include "gpumem_internal.h"
+
+static bool gpumem_stays(const struct gpumem_object *bo)
+{
+	return READ_ONCE(bo->pins) || (!bo->movable && !bo->import);
+}
 
 static bool gpumem_holds_pages(struct gpumem_object *bo, unsigned long first,
 			       unsigned long count)
@@ -19,7 +25,7 @@ static bool gpumem_holds_pages(struct gpumem_object *bo, unsigned long first,
 	struct page *page;
 
 	mutex_lock(&bo->lock);
-	for (i = 0; bo->pins && i < n && !holds; i++) {
+	for (i = 0; gpumem_stays(bo) && i < n && !holds; i++) {
 		page = bo->backing->lookup(bo, i);
 		holds = page && page_to_pfn(page) - first < count;
 		cond_resched();
@@ -40,7 +46,7 @@ static int gpumem_memory_notify(struct notifier_block *block,
 
 	mutex_lock(&gpumem_manager.lock);
 	list_for_each_entry(bo, &gpumem_manager.objects, link) {
-		if (!READ_ONCE(bo->pins))
+		if (!gpumem_stays(bo))
 			continue;
 		holds = gpumem_holds_pages(bo, range->start_pfn,
 					   range->nr_pages);

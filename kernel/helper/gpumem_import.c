@@ -21,13 +21,13 @@ static int gpumem_import_init(struct gpumem_object *bo)
 
 static void gpumem_import_fini(struct gpumem_object *bo)
 {
-	if (bo->sgt)
+	if (bo->base.import_attach)
 		drm_prime_gem_destroy(&bo->base, bo->sgt);
 	dma_buf_put(bo->import);
 }
 
 static int gpumem_import_populate(struct gpumem_object *bo, pgoff_t first,
-				  pgoff_t count, bool longterm)
+				  pgoff_t count, unsigned int flags)
 {
 	return 0;
 }
@@ -61,7 +61,14 @@ static int gpumem_import_mmap(struct gpumem_object *bo,
 
 static int gpumem_import_vmap(struct gpumem_object *bo, struct iosys_map *map)
 {
-	return dma_buf_vmap(bo->import, map);
+	int ret = dma_buf_vmap(bo->import, map);
+
+	/* Nobody here knows how to read what is not memory. */
+	if (!ret && map->is_iomem) {
+		dma_buf_vunmap(bo->import, map);
+		ret = -EIO;
+	}
+	return ret;
 }
 
 static void gpumem_import_vunmap(struct gpumem_object *bo,

@@ -6,9 +6,15 @@
 #ifndef _GPUMEM_INTERNAL_H_
 #define _GPUMEM_INTERNAL_H_
 
+#include <linux/bits.h>
 #include <linux/types.h>
 
 #include <drm/gpumem_helper.h>
+
+/* For &gpumem_backing.populate: from memory that a long pin may hold. */
+#define GPUMEM_POPULATE_LONGTERM	BIT(0)
+/* For callers who must not fail because their task is being killed. */
+#define GPUMEM_POPULATE_UNKILLABLE	BIT(1)
 
 /**
  * struct gpumem_backing - how the pages of an object are kept
@@ -48,14 +54,13 @@ struct gpumem_backing {
 	void (*fini)(struct gpumem_object *bo);
 
 	/**
-	 * @populate: make @count pages from @first resident, all or none; with
-	 * @longterm from memory that a long pin may hold.
-	 * &gpumem_object.lock is held.
+	 * @populate: make @count pages from @first resident, all or none, with
+	 * GPUMEM_POPULATE_* in @flags. &gpumem_object.lock is held.
 	 *
 	 * Returns: 0, -ENOMEM, or -EINTR when the task is being killed.
 	 */
 	int (*populate)(struct gpumem_object *bo, pgoff_t first, pgoff_t count,
-			bool longterm);
+			unsigned int flags);
 
 	/**
 	 * @reback: move pages that gpumem_page_is_suspect() to memory that a
@@ -152,7 +157,10 @@ void gpumem_purge_fini(void);
 unsigned long gpumem_purgeable_count(void);
 void gpumem_purge_forget(struct gpumem_object *bo);
 void gpumem_purge_touch(struct gpumem_object *bo);
-void gpumem_purge_add_resident(struct gpumem_object *bo, long pages);
+int gpumem_purge_add_export(struct gpumem_object *bo);
+void gpumem_purge_drop_export(struct gpumem_object *bo);
+bool gpumem_purge_is_allowed(const struct gpumem_object *bo);
+void gpumem_purge_update(struct gpumem_object *bo);
 int gpumem_purge_check(struct gpumem_object *bo);
 
 /* For backings: */
@@ -161,7 +169,8 @@ void gpumem_object_end_move(struct gpumem_object *bo, int result);
 void gpumem_object_add_resident(struct gpumem_object *bo, long pages);
 void gpumem_object_count_move(struct gpumem_object *bo);
 void gpumem_object_got_page(struct gpumem_object *bo, struct page *page);
-int gpumem_populate_check(unsigned long added);
+int gpumem_populate_check(unsigned long added, unsigned int flags);
+int gpumem_object_pin_unkillable(struct gpumem_object *bo);
 bool gpumem_memory_is_left(unsigned long pages);
 bool gpumem_page_is_suspect(struct page *page);
 int gpumem_object_vmap_pages(struct gpumem_object *bo, struct iosys_map *map);

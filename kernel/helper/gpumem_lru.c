@@ -4,51 +4,64 @@
  * and a batch holds a reference of each. Whoever wants to be the only user of a
  * folio empties the batches first. Modules cannot call lru_add_drain_all().
  */
-#include <linux/cpu.h>
+#include <linux/atomic.h>
+#include <linux/cpumask.h>
 #include <linux/gfp.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/sched/isolation.h>
 #include <linux/workqueue.h>
 
 #include "gpumem_lru.h"
 
-static long gpumem_drain_this_cpu(void *unused)
+/* No more often than this, whoever asks. */
+#define GPUMEM_DRAIN_INTERVAL	max(HZ / 100, 1)
+
+static DEFINE_PER_CPU(struct work_struct, gpumem_drain_work);
+static atomic_long_t gpumem_drain_next;
+
+static void gpumem_drain_this_cpu(struct work_struct *work)
 {
 	struct folio *folio = folio_alloc(GFP_KERNEL | __GFP_NOWARN, 0);
 
 	if (folio)
 		gpumem_put_and_drain_local_lru(folio);
-	return 0;
 }
 
 /**
- * gpumem_drain_lru_batches - empty the LRU batches of all CPUs
+ * gpumem_drain_lru_batches - have the LRU batches of all CPUs emptied, soon
  *
- * Sleeps. Best effort: without memory for a page nothing happens.
+ * Best effort, and does not wait: a CPU may be busy with a task that lets no
+ * other run. For the same reason isolated CPUs are left alone. Does not sleep.
  */
 void gpumem_drain_lru_batches(void)
 {
+	long next = atomic_long_read(&gpumem_drain_next);
+	long now = jiffies;
 	unsigned int cpu;
 
-	cpus_read_lock();
+	if (next - now > 0 && next - now <= GPUMEM_DRAIN_INTERVAL)
+		return;
+	if (atomic_long_cmpxchg(&gpumem_drain_next, next,
+				now + GPUMEM_DRAIN_INTERVAL) != next)
+		return;
+	/* On a CPU that has just gone the work does no harm elsewhere. */
 	for_each_online_cpu(cpu)
-		work_on_cpu(cpu, gpumem_drain_this_cpu, NULL);
-	cpus_read_unlock();
+		if (housekeeping_cpu(cpu, HK_TYPE_DOMAIN))
+			schedule_work_on(cpu, per_cpu_ptr(&gpumem_drain_work, cpu));
 }
-
-static void gpumem_drain_work_fn(struct work_struct *work)
-{
-	gpumem_drain_lru_batches();
-}
-
-static DECLARE_WORK(gpumem_drain_work, gpumem_drain_work_fn);
 
 /**
- * gpumem_drain_lru_batches_soon - gpumem_drain_lru_batches() for those who must
- * not sleep
+ * gpumem_drain_lru_batches_init - before gpumem_drain_lru_batches()
  */
-void gpumem_drain_lru_batches_soon(void)
+void gpumem_drain_lru_batches_init(void)
 {
-	queue_work(system_unbound_wq, &gpumem_drain_work);
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		INIT_WORK(per_cpu_ptr(&gpumem_drain_work, cpu),
+			  gpumem_drain_this_cpu);
 }
 
 /**
@@ -56,5 +69,8 @@ void gpumem_drain_lru_batches_soon(void)
  */
 void gpumem_drain_lru_batches_end(void)
 {
-	cancel_work_sync(&gpumem_drain_work);
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		cancel_work_sync(per_cpu_ptr(&gpumem_drain_work, cpu));
 }

@@ -3,7 +3,7 @@
 #define _GPUMEM_LRU_H_
 
 void gpumem_drain_lru_batches(void);
-void gpumem_drain_lru_batches_soon(void);
+void gpumem_drain_lru_batches_init(void);
 void gpumem_drain_lru_batches_end(void);
 
 #endif /* _GPUMEM_LRU_H_ */

@@ -99,7 +99,7 @@ static void gpumem_mops_install(struct gpumem_object *bo, struct page *page)
 }
 
 static int gpumem_mops_populate(struct gpumem_object *bo, pgoff_t first,
-				pgoff_t count, bool longterm)
+				pgoff_t count, unsigned int flags)
 {
 	gfp_t gfp = GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN |
 		    __GFP_RETRY_MAYFAIL;
@@ -111,7 +111,7 @@ static int gpumem_mops_populate(struct gpumem_object *bo, pgoff_t first,
 
 	lockdep_assert_held(&bo->lock);
 
-	if (bo->movable && !longterm)
+	if (bo->movable && !(flags & GPUMEM_POPULATE_LONGTERM))
 		gfp |= __GFP_MOVABLE;
 	if (!gpumem_memory_is_left(count > 1 ? count - bo->resident : 1))
 		return -ENOMEM;
@@ -119,7 +119,7 @@ static int gpumem_mops_populate(struct gpumem_object *bo, pgoff_t first,
 	for (i = first; i < first + count; i++) {
 		if (bo->pages[i])
 			continue;
-		ret = gpumem_populate_check(added);
+		ret = gpumem_populate_check(added, flags);
 		if (ret)
 			break;
 		page = alloc_page(gfp);
@@ -171,7 +171,7 @@ static void gpumem_mops_fault_around(struct gpumem_object *bo,
 	for (; start < end; start += PAGE_SIZE, i++) {
 		struct page *page = bo->pages[i];
 
-		if (i == index || !page)
+		if (i == index || !page || PageHWPoison(page))
 			continue;
 		if (vmf_insert_pfn(vma, start, page_to_pfn(page)) !=
 		    VM_FAULT_NOPAGE)
@@ -205,10 +205,15 @@ static vm_fault_t gpumem_mops_fault(struct vm_fault *vmf)
 		err = -ENODATA;
 		goto out_unlock;
 	}
-	err = bo->pages[index] ? 0 : gpumem_mops_populate(bo, index, 1, false);
+	err = bo->pages[index] ? 0 : gpumem_mops_populate(bo, index, 1, 0);
 	if (err)
 		goto out_unlock;
 
+	if (PageHWPoison(bo->pages[index])) {
+		ret = VM_FAULT_HWPOISON;
+		err = -EHWPOISON;
+		goto out_unlock;
+	}
 	ret = vmf_insert_pfn(vma, addr, page_to_pfn(bo->pages[index]));
 	if (ret != VM_FAULT_NOPAGE)
 		goto out_unlock;
@@ -278,6 +283,10 @@ static int gpumem_mops_migrate(struct page *dst, struct page *src,
 	if (ret)
 		goto out;
 
+	if (PageHWPoison(src)) {
+		ret = -EHWPOISON;
+		goto out_end;
+	}
 	gpumem_mops_revoke(bo, index);
 	if (copy_mc_highpage(dst, src)) {
 		ret = -EHWPOISON;
@@ -337,6 +346,8 @@ static int gpumem_mops_reback(struct gpumem_object *bo)
 		src = bo->pages[i];
 		if (!src || !gpumem_page_is_suspect(src))
 			continue;
+		if (PageHWPoison(src))
+			return -EHWPOISON;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		dst = gpumem_memory_is_left(1) ?

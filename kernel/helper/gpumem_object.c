@@ -18,8 +18,8 @@
  *             | movable=0                     |
  *   mapped    | movable, and an importer that | nobody until it was told and
  *             | can be told has it mapped     | its fences have signalled
- *   purgeable | movable or unmovable, and     | the shrinker as well
- *             | advised DONTNEED              |
+ *   purgeable | movable or unmovable, advised | the shrinker as well
+ *             | DONTNEED, and not exported    |
  *   purged    | the contents were taken; a    | -
  *             | touch is SIGBUS               |
  *
@@ -37,9 +37,9 @@
  *   mapped   -> movable    it unmaps; or the kernel wants a page: the request is
  *                          refused, a worker tells the importer and waits.
  *   movable <-> purgeable  madvise
- *   purgeable -> purged    the shrinker, if there is no pin, no mapping of an
- *                          importer, no unsignalled fence and no foreign reference
- *                          on any page of the object
+ *   purgeable -> purged    the shrinker, if there is no pin, no dma-buf, no
+ *                          unsignalled fence and no foreign reference on any
+ *                          page of the object
  *   purged   -> empty      advised WILLNEED
  *   any      -> empty      object freed. An isolated page loses its owner and
  *                          is freed by the kernel when it drops its reference;
@@ -59,7 +59,7 @@
  *
  *   mmap_lock
  *     dma_resv of the object (PRIME pins and maps into the kernel under it)
- *       gpumem_object.vmap_lock
+ *       gpumem_object.vmap_lock (of an importing object, then the exporter's)
  *       gpumem_manager.lock
  *         gpumem_object.lock (under either)
  *           page lock           (making and freeing pages)
@@ -98,8 +98,9 @@
 /* Pages between two looks at how much memory is left. */
 #define GPUMEM_POPULATE_BATCH	256
 
-/* How often a long pin tries, a millisecond apart, to replace a page in use. */
-#define GPUMEM_REBACK_TRIES	20
+/* How often a long pin tries to replace a page in use, and how far apart. */
+#define GPUMEM_REBACK_TRIES	50
+#define GPUMEM_REBACK_WAIT_US	2000
 
 struct gpumem_manager gpumem_manager = {
 	.lock = __MUTEX_INITIALIZER(gpumem_manager.lock),
@@ -119,9 +120,8 @@ static void gpumem_object_set_pins(struct gpumem_object *bo, unsigned int pins)
 		WRITE_ONCE(bo->pins, pins);
 		return;
 	}
-	gpumem_purge_add_resident(bo, -(long)bo->resident);
 	WRITE_ONCE(bo->pins, pins);
-	gpumem_purge_add_resident(bo, bo->resident);
+	gpumem_purge_update(bo);
 	atomic64_add(pins ? 1 : -1, &gpumem_counters.pinned_objects);
 	if (bo->backing->set_pinned)
 		bo->backing->set_pinned(bo, pins);
@@ -160,6 +160,8 @@ void gpumem_object_free(struct drm_gem_object *obj)
 }
 EXPORT_SYMBOL_GPL(gpumem_object_free);
 
+static struct lock_class_key gpumem_import_vmap_key;
+
 /*
  * Both kinds of objects start here. drm_gem_object_release() undoes whatever
  * was done to @base.
@@ -191,6 +193,9 @@ gpumem_object_alloc(struct drm_device *dev, size_t size,
 	drm_gem_private_object_init(dev, obj, size);
 	mutex_init(&bo->lock);
 	mutex_init(&bo->vmap_lock);
+	/* Mapping another device's buffer may take the same lock of its own. */
+	if (import)
+		lockdep_set_class(&bo->vmap_lock, &gpumem_import_vmap_key);
 	INIT_LIST_HEAD(&bo->purge_link);
 	INIT_LIST_HEAD(&bo->mappings);
 	INIT_WORK(&bo->revoke, gpumem_object_revoke_work);
@@ -310,13 +315,18 @@ static int gpumem_object_reback(struct gpumem_object *bo)
 	return ret;
 }
 
-/* Called with the object's reservation held if @longterm. */
-static int gpumem_object_do_pin(struct gpumem_object *bo, bool longterm)
+/* With GPUMEM_POPULATE_LONGTERM the object's reservation is held. */
+static int gpumem_object_do_pin(struct gpumem_object *bo, unsigned int flags)
 {
+	bool longterm = flags & GPUMEM_POPULATE_LONGTERM;
 	pgoff_t n = gpumem_object_pages(bo);
-	int ret;
+	bool rebacked = false;
+	int ret = 0;
 
-	ret = mutex_lock_killable(&bo->lock);
+	if (flags & GPUMEM_POPULATE_UNKILLABLE)
+		mutex_lock(&bo->lock);
+	else
+		ret = mutex_lock_killable(&bo->lock);
 	if (ret)
 		return ret;
 	if (bo->purge == GPUMEM_PURGED) {
@@ -331,11 +341,15 @@ static int gpumem_object_do_pin(struct gpumem_object *bo, bool longterm)
 		ret = bo->pins ? -EBUSY : gpumem_object_reback(bo);
 		if (ret)
 			goto out;
+		rebacked = true;
 	}
 	if (bo->resident < n) {
-		ret = bo->backing->populate(bo, 0, n, longterm);
-		if (ret)
+		ret = bo->backing->populate(bo, 0, n, flags);
+		if (ret) {
+			if (rebacked && bo->backing->set_pinned)
+				bo->backing->set_pinned(bo, false);
 			goto out;
+		}
 	}
 	gpumem_object_set_pins(bo, bo->pins + 1);
 	trace_gpumem_pin(bo->id, bo->pins);
@@ -354,7 +368,7 @@ out:
 void gpumem_device_unplug(struct drm_device *dev)
 {
 	struct gpumem_manager *mgr = &gpumem_manager;
-	struct gpumem_object *bo;
+	struct gpumem_object *bo, *last = NULL;
 
 	drm_dev_unplug(dev);
 
@@ -362,11 +376,22 @@ void gpumem_device_unplug(struct drm_device *dev)
 	list_for_each_entry(bo, &mgr->objects, link) {
 		if (bo->base.dev != dev || !bo->backing->unmap)
 			continue;
+		/* One that is being freed has no mappings. */
+		if (!kref_get_unless_zero(&bo->base.refcount))
+			continue;
+		/* A populate may hold the object's lock for long. */
+		mutex_unlock(&mgr->lock);
+		if (last)
+			drm_gem_object_put(&last->base);
+		last = bo;
 		mutex_lock(&bo->lock);
 		bo->backing->unmap(bo);
 		mutex_unlock(&bo->lock);
+		mutex_lock(&mgr->lock);
 	}
 	mutex_unlock(&mgr->lock);
+	if (last)
+		drm_gem_object_put(&last->base);
 }
 EXPORT_SYMBOL_GPL(gpumem_device_unplug);
 
@@ -384,9 +409,23 @@ EXPORT_SYMBOL_GPL(gpumem_device_unplug);
  */
 int gpumem_object_pin(struct gpumem_object *bo)
 {
-	return gpumem_object_do_pin(bo, false);
+	return gpumem_object_do_pin(bo, 0);
 }
 EXPORT_SYMBOL_GPL(gpumem_object_pin);
+
+/**
+ * gpumem_object_pin_unkillable - pin although the task may be about to die
+ * @bo: the object
+ *
+ * For callers to whom an error looks like a mistake of the exporter's, as
+ * dma_buf_vmap().
+ *
+ * Returns: as gpumem_object_pin(), but never -EINTR.
+ */
+int gpumem_object_pin_unkillable(struct gpumem_object *bo)
+{
+	return gpumem_object_do_pin(bo, GPUMEM_POPULATE_UNKILLABLE);
+}
 
 /**
  * gpumem_object_pin_longterm - pin for longer than a task waits
@@ -420,7 +459,7 @@ int gpumem_object_pin_longterm(struct gpumem_object *bo)
 			if (left < 0)
 				return left;
 		}
-		ret = gpumem_object_do_pin(bo, true);
+		ret = gpumem_object_do_pin(bo, GPUMEM_POPULATE_LONGTERM);
 		if (ret != -EAGAIN)
 			return ret;
 		if (!--tries)
@@ -430,7 +469,7 @@ int gpumem_object_pin_longterm(struct gpumem_object *bo)
 		 * CPU, and compaction holds the pages that it looks at.
 		 */
 		gpumem_drain_lru_batches();
-		fsleep(1000);
+		fsleep(GPUMEM_REBACK_WAIT_US);
 	}
 }
 EXPORT_SYMBOL_GPL(gpumem_object_pin_longterm);
@@ -477,9 +516,9 @@ EXPORT_SYMBOL_GPL(gpumem_object_unpin_many);
 int gpumem_object_begin_move(struct gpumem_object *bo)
 {
 	/*
-	 * Direct compaction is not annotated as reclaim on every kernel. With
-	 * this, lockdep knows on all of them that a lock that is slept on here
-	 * must not be held over an allocation.
+	 * Not every kernel annotates all that migrates pages as reclaim. With
+	 * this, lockdep knows that a lock that is slept on here must not be held
+	 * over an allocation; inside direct compaction it does nothing.
 	 */
 	fs_reclaim_acquire(GFP_KERNEL);
 
@@ -592,14 +631,16 @@ bool gpumem_memory_is_left(unsigned long pages)
 /**
  * gpumem_populate_check - may a populate go on?
  * @added: pages added so far
+ * @flags: GPUMEM_POPULATE_*
  *
  * Others allocate as well, so what was left at the start may not be any more.
  *
  * Returns: 0, -ENOMEM, or -EINTR when the task is being killed.
  */
-int gpumem_populate_check(unsigned long added)
+int gpumem_populate_check(unsigned long added, unsigned int flags)
 {
-	if (fatal_signal_pending(current))
+	if (!(flags & GPUMEM_POPULATE_UNKILLABLE) &&
+	    fatal_signal_pending(current))
 		return -EINTR;
 	if (added % GPUMEM_POPULATE_BATCH == GPUMEM_POPULATE_BATCH - 1 &&
 	    !gpumem_memory_is_left(1))
@@ -617,6 +658,6 @@ void gpumem_object_add_resident(struct gpumem_object *bo, long pages)
 	lockdep_assert_held(&bo->lock);
 
 	WRITE_ONCE(bo->resident, bo->resident + pages);
-	gpumem_purge_add_resident(bo, pages);
+	gpumem_purge_update(bo);
 	atomic64_add(pages, &gpumem_counters.resident_pages);
 }

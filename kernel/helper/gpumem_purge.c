@@ -19,8 +19,11 @@
 #include "gpumem_lru.h"
 #include "gpumem_trace.h"
 
+/* One that could not go so often in a row lets others have their turn. */
+#define GPUMEM_PURGE_REFUSALS	4
+
 static LIST_HEAD(gpumem_purgeable);
-/* A leaf. Protects the list, and @scanned of every object. */
+/* A leaf. Protects the list, and @scanned, @refusals, @purgeable of every object. */
 static DEFINE_SPINLOCK(gpumem_purgeable_lock);
 static DECLARE_WAIT_QUEUE_HEAD(gpumem_scan_done);
 static atomic_long_t gpumem_purgeable_pages;
@@ -59,27 +62,91 @@ void gpumem_purge_touch(struct gpumem_object *bo)
 }
 
 /**
- * gpumem_purge_add_resident - account pages of an object that came or went
- * @bo: the object, locked
- * @pages: number of pages, negative when they went
+ * gpumem_purge_is_allowed - may the pages be taken, as far as users have said?
+ * @bo: the object
+ *
+ * One user's advice is not enough for a buffer that others may have: a dma-buf's
+ * importers map it and read it unseen.
+ *
+ * Returns: true if it is advised DONTNEED, not pinned and not exported.
  */
-void gpumem_purge_add_resident(struct gpumem_object *bo, long pages)
+bool gpumem_purge_is_allowed(const struct gpumem_object *bo)
+{
+	return READ_ONCE(bo->dontneed) && !READ_ONCE(bo->pins) &&
+	       !atomic_read(&bo->exports);
+}
+
+/*
+ * Account anew what of an object may be taken. Whoever changes something that
+ * this depends on calls it afterwards, so the last one is right.
+ */
+static void gpumem_purge_recount(struct gpumem_object *bo)
+{
+	unsigned long pages;
+
+	spin_lock(&gpumem_purgeable_lock);
+	pages = gpumem_purge_is_allowed(bo) ? READ_ONCE(bo->resident) : 0;
+	atomic_long_add(pages - bo->purgeable, &gpumem_purgeable_pages);
+	bo->purgeable = pages;
+	spin_unlock(&gpumem_purgeable_lock);
+}
+
+/**
+ * gpumem_purge_update - pins or resident pages of an object have changed
+ * @bo: the object, locked
+ */
+void gpumem_purge_update(struct gpumem_object *bo)
 {
 	lockdep_assert_held(&bo->lock);
 
-	if (bo->dontneed && !bo->pins)
-		atomic_long_add(pages, &gpumem_purgeable_pages);
+	if (bo->dontneed)
+		gpumem_purge_recount(bo);
+}
+
+/**
+ * gpumem_purge_add_export - a dma-buf of the object is about to be made
+ * @bo: the object
+ *
+ * Called with locks of the DRM core held that others want, so it does not wait for
+ * a populate.
+ *
+ * Returns: 0, -EINTR when the task is being killed, or -ENODATA if the contents
+ * were taken: importers do not expect that, and dma_buf_vmap() warns of an
+ * exporter that fails.
+ */
+int gpumem_purge_add_export(struct gpumem_object *bo)
+{
+	int ret;
+
+	atomic_inc(&bo->exports);
+	/*
+	 * Either this sees that a purge is under way, or the purge sees this:
+	 * pairs with the barrier in gpumem_purge_object().
+	 */
+	smp_mb__after_atomic();
+	ret = gpumem_purge_check(bo);
+	if (ret)
+		atomic_dec(&bo->exports);
+	gpumem_purge_recount(bo);
+	return ret;
+}
+
+/**
+ * gpumem_purge_drop_export - a dma-buf of the object is gone
+ * @bo: the object
+ */
+void gpumem_purge_drop_export(struct gpumem_object *bo)
+{
+	atomic_dec(&bo->exports);
+	gpumem_purge_recount(bo);
 }
 
 static void gpumem_purge_set_dontneed(struct gpumem_object *bo, bool dontneed)
 {
 	lockdep_assert_held(&bo->lock);
 
-	if (dontneed != bo->dontneed) {
-		gpumem_purge_add_resident(bo, -(long)bo->resident);
-		WRITE_ONCE(bo->dontneed, dontneed);
-		gpumem_purge_add_resident(bo, bo->resident);
-	}
+	WRITE_ONCE(bo->dontneed, dontneed);
+	gpumem_purge_recount(bo);
 
 	spin_lock(&gpumem_purgeable_lock);
 	/* The shrinker puts one that it is looking at where it belongs itself. */
@@ -160,8 +227,7 @@ static unsigned long gpumem_purge_object(struct gpumem_object *bo)
 
 	if (!mutex_trylock(&bo->lock))
 		return 0;
-	if (!bo->dontneed || bo->pins || !list_empty(&bo->mappings) ||
-	    !bo->resident ||
+	if (!gpumem_purge_is_allowed(bo) || !bo->resident ||
 	    !dma_resv_trylock(bo->base.resv))
 		goto out_unlock;
 	if (!dma_resv_test_signaled(bo->base.resv, DMA_RESV_USAGE_BOOKKEEP))
@@ -170,7 +236,9 @@ static unsigned long gpumem_purge_object(struct gpumem_object *bo)
 	/* Faults wait for the lock from here on. */
 	if (bo->purge == GPUMEM_KEPT)
 		WRITE_ONCE(bo->purge, GPUMEM_PURGING);
-	ret = bo->backing->discard(bo, false);
+	/* Pairs with gpumem_purge_add_export(). */
+	smp_mb();
+	ret = atomic_read(&bo->exports) ? 0 : bo->backing->discard(bo, false);
 	if (ret > 0) {
 		freed = ret;
 		WRITE_ONCE(bo->purge, GPUMEM_PURGED);
@@ -181,7 +249,7 @@ static unsigned long gpumem_purge_object(struct gpumem_object *bo)
 	}
 	/* Maybe nobody but the kernel's own batches; the next scan will know. */
 	if (ret == -EAGAIN)
-		gpumem_drain_lru_batches_soon();
+		gpumem_drain_lru_batches();
 
 out_unlock_resv:
 	dma_resv_unlock(bo->base.resv);
@@ -207,21 +275,30 @@ static unsigned long gpumem_purge_count(struct shrinker *shrinker,
 	return gpumem_purgeable_count() ?: SHRINK_EMPTY;
 }
 
+/* Nothing is left that could be taken, until it is advised anew. */
+static bool gpumem_purge_is_over(const struct gpumem_object *bo)
+{
+	return READ_ONCE(bo->purge) == GPUMEM_PURGED && !READ_ONCE(bo->resident);
+}
+
 static unsigned long gpumem_purge_scan(struct shrinker *shrinker,
 				       struct shrink_control *sc)
 {
 	unsigned long freed = 0, scanned = 0;
 	struct gpumem_object *bo;
+	LIST_HEAD(refused);
 	LIST_HEAD(seen);
 
 	spin_lock(&gpumem_purgeable_lock);
 	while (scanned < sc->nr_to_scan && !list_empty(&gpumem_purgeable)) {
 		unsigned long pages;
+		bool allowed;
 
 		bo = list_first_entry(&gpumem_purgeable, struct gpumem_object,
 				      purge_link);
-		list_move_tail(&bo->purge_link, &seen);
-		scanned += max(READ_ONCE(bo->resident), 1UL);
+		list_move_tail(&bo->purge_link, &refused);
+		allowed = gpumem_purge_is_allowed(bo);
+		scanned += allowed ? max(READ_ONCE(bo->resident), 1UL) : 1;
 		bo->scanned = true;
 		spin_unlock(&gpumem_purgeable_lock);
 
@@ -231,13 +308,23 @@ static unsigned long gpumem_purge_scan(struct shrinker *shrinker,
 		spin_lock(&gpumem_purgeable_lock);
 		bo->scanned = false;
 		/* What was advised meanwhile, as gpumem_purge_set_dontneed(). */
-		if (!READ_ONCE(bo->dontneed))
+		if (!READ_ONCE(bo->dontneed) || gpumem_purge_is_over(bo)) {
 			list_del_init(&bo->purge_link);
+		} else if (allowed && !pages &&
+			   ++bo->refusals < GPUMEM_PURGE_REFUSALS) {
+			list_move_tail(&bo->purge_link, &seen);
+		} else {
+			bo->refusals = 0;
+		}
 		wake_up_all(&gpumem_scan_done);
 		cond_resched_lock(&gpumem_purgeable_lock);
 	}
-	/* Whoever could not go is still the longest unused. */
+	/*
+	 * Who could not go is still the longest unused, for a while: its pages
+	 * may have been in a batch, but others must have their turn.
+	 */
 	list_splice(&seen, &gpumem_purgeable);
+	list_splice_tail(&refused, &gpumem_purgeable);
 	spin_unlock(&gpumem_purgeable_lock);
 
 	sc->nr_scanned = scanned;

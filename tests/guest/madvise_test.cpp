@@ -110,6 +110,24 @@ TEST_F(Madvise, APinnedBufferIsNotTaken) {
     EXPECT_TRUE(becomes_purged(bo));
 }
 
+TEST_F(Madvise, NobodyHidesBehindThoseThatAreGoneOrStay) {
+    // More than the kernel asks for at a time, of either kind.
+    std::vector<Bo> gone;
+    for (int i = 0; i < 200; ++i) {
+        gone.push_back(device.create(PAGE));
+        { const gpumem::Pin pin = gone.back().pin(); }
+        gone.back().madvise(GPUMEM_BO_DONTNEED);
+    }
+    for (const Bo &other : gone)
+        ASSERT_TRUE(becomes_purged(other));
+    const Bo pinned = device.create(256 * PAGE);
+    const gpumem::Pin pin = pinned.pin();
+    pinned.madvise(GPUMEM_BO_DONTNEED);
+    bo.madvise(GPUMEM_BO_DONTNEED);
+    EXPECT_TRUE(becomes_purged(bo));
+    EXPECT_EQ(pinned.query().purged, 0U);
+}
+
 TEST_F(Madvise, ABufferOnAnotherDeviceIsNotTaken) {
     const int vgem = [] {
         EXPECT_EQ(support::shell("modprobe vgem"), 0);
@@ -120,21 +138,27 @@ TEST_F(Madvise, ABufferOnAnotherDeviceIsNotTaken) {
     std::uint32_t handle = 0;
     ASSERT_EQ(drmPrimeFDToHandle(vgem, dmabuf, &handle), 0);
     bo.madvise(GPUMEM_BO_DONTNEED);
-    // vgem keeps a mapping from then on, and cannot be told; from 7.0 on it
-    // imports without one.
-    const bool maps = !support::kernel_is_at_least(7, 0);
-    ASSERT_EQ(bo.query().pins, maps ? 1U : 0U);
-    if (maps) {
-        expect_kept();
-    }
+    expect_kept();
     drm_gem_close args{};
     args.handle = handle;
     ASSERT_EQ(::ioctl(vgem, DRM_IOCTL_GEM_CLOSE, &args), 0);
-    ASSERT_TRUE(becomes_purged(bo));
-    // Nor does another device get one that was taken.
-    EXPECT_EQ(drmPrimeFDToHandle(vgem, dmabuf, &handle) != 0, maps);
-    ::close(dmabuf);
     ::close(vgem);
+    // GEM keeps the dma-buf for as long as the exporting file has its handle.
+    ::close(dmabuf);
+    expect_kept();
+}
+
+TEST_F(Madvise, APurgedBufferIsNotExported) {
+    bo.madvise(GPUMEM_BO_DONTNEED);
+    ASSERT_TRUE(becomes_purged(bo));
+    try {
+        (void)bo.export_dmabuf();
+        ADD_FAILURE() << "exported";
+    } catch (const gpumem::Error &e) {
+        EXPECT_EQ(e.code().value(), ENODATA);
+    }
+    bo.madvise(GPUMEM_BO_WILLNEED);
+    EXPECT_NO_THROW((void)bo.export_dmabuf());
 }
 
 TEST_F(Madvise, ABufferWithAPageInAPipeIsNotTaken) {

@@ -5,6 +5,7 @@
 #include "support/debugfs.hpp"
 #include "support/system.hpp"
 
+#include <gpumem/gpumem.hpp>
 #include <gtest/gtest.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -82,9 +83,9 @@ protected:
     ~VkmsOnGpumem() override { ::close(card); }
 
     // Shows the buffer on the first connector with a mode of its size.
-    void show(const Dumb &buffer) {
-        ASSERT_EQ(drmModeAddFB(card, 1024, 768, 24, 32, buffer.pitch(),
-                               buffer.handle(), &framebuffer),
+    void show(std::uint32_t handle, std::uint32_t pitch) {
+        ASSERT_EQ(drmModeAddFB(card, 1024, 768, 24, 32, pitch, handle,
+                               &framebuffer),
                   0);
         const std::unique_ptr<drmModeRes, decltype(&drmModeFreeResources)> all(
             drmModeGetResources(card), &drmModeFreeResources);
@@ -124,7 +125,7 @@ TEST_F(VkmsOnGpumem, DumbBuffersMoveUnlessTheyAreOnScreen) {
     for (std::size_t page = 0; page < all.front()->pages(); ++page)
         for (const auto &buffer : all)
             buffer->mark(page);
-    show(*all.front());
+    show(all.front()->handle(), all.front()->pitch());
     const auto shown = support::object_states().at(ids.front()); // the kernel may have been here
     EXPECT_GE(shown.pins, 1U);
     std::vector<std::uint64_t> kept;
@@ -151,6 +152,23 @@ TEST_F(VkmsOnGpumem, DumbBuffersMoveUnlessTheyAreOnScreen) {
 
     drmModeRmFB(card, framebuffer); // off screen
     EXPECT_EQ(support::object_states().at(kept.front()).pins, 0U);
+}
+
+TEST_F(VkmsOnGpumem, ABufferOfAnotherDeviceIsShown) {
+    const gpumem::Device other = gpumem::Device::open();
+    const std::uint32_t pitch = 1024 * 4;
+    const gpumem::Bo bo = other.create(std::size_t{pitch} * 768);
+    const int dmabuf = bo.export_dmabuf().release();
+    std::uint32_t handle = 0;
+    ASSERT_EQ(drmPrimeFDToHandle(card, dmabuf, &handle), 0);
+    ::close(dmabuf);
+    show(handle, pitch);
+    EXPECT_GE(bo.query().pins, 1U);
+    drmModeRmFB(card, framebuffer);
+    drm_gem_close args{};
+    args.handle = handle;
+    EXPECT_EQ(::ioctl(card, DRM_IOCTL_GEM_CLOSE, &args), 0);
+    EXPECT_EQ(bo.query().pins, 0U);
 }
 
 } // namespace

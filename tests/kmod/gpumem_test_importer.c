@@ -143,9 +143,18 @@ static int gpumem_test_add_fence(struct gpumem_test_importer *imp)
 
 static void gpumem_test_signal(struct gpumem_test_importer *imp)
 {
+	struct dma_fence *stub;
+
 	if (!imp->fence)
 		return;
+	stub = dma_fence_get_stub();
 	dma_fence_signal(imp->fence);
+	/* The reservation may outlive this module, and with it the fence's code. */
+	dma_resv_lock(imp->buf->resv, NULL);
+	dma_resv_replace_fences(imp->buf->resv, imp->fence->context, stub,
+				DMA_RESV_USAGE_BOOKKEEP);
+	dma_resv_unlock(imp->buf->resv);
+	dma_fence_put(stub);
 	dma_fence_put(imp->fence);
 	imp->fence = NULL;
 }

@@ -107,9 +107,9 @@ struct drm_gpumem_pin {
  *
  * The advice is the buffer's, whoever gives it. Under memory pressure the kernel
  * takes the pages of buffers that are advised GPUMEM_MADV_DONTNEED, those of the
- * longest unused first, unless the buffer is pinned, in use by an importer, has
- * an unsignalled fence, or somebody uses one of its pages. A purged buffer gives
- * SIGBUS when it is touched and cannot be pinned, until it is advised
+ * longest unused first, unless the buffer is pinned, was exported, has an
+ * unsignalled fence, or somebody uses one of its pages. A purged buffer gives
+ * SIGBUS when it is touched and cannot be pinned or exported, until it is advised
  * GPUMEM_MADV_WILLNEED: then it reads as zeros.
  *
  * Errors: ENOENT (no such handle), EINVAL (unknown advice, a field that must be 0

@@ -104,6 +104,15 @@ struct gpumem_object {
 	/** @dontneed: the pages may be taken. Written under @lock. */
 	bool dontneed;
 
+	/** @exports: dma-bufs that exist of it. */
+	atomic_t exports;
+
+	/** @purgeable: pages that count as purgeable; see gpumem_purge.c. */
+	unsigned long purgeable;
+
+	/** @refusals: times in a row that it could not go; see gpumem_purge.c. */
+	u8 refusals;
+
 	/** @scanned: the shrinker is at work on this object; see gpumem_purge.c. */
 	bool scanned;
 
