@@ -77,8 +77,8 @@ def module_parameters_shares_and_scripts_arrive(kernel):
 
 
 def runs_side_by_side(kernel):
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        runs = list(pool.map(lambda i: _vm(kernel, *BARE, "--", "echo", str(i)), range(4)))
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        runs = list(pool.map(lambda i: _vm(kernel, *BARE, "--", "echo", str(i)), range(3)))
     for number, done in enumerate(runs):
         _equal((done.returncode, done.stdout), (0, f"{number}\n"), done)
 
