@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Runs the guest tests; each fails if the kernel reports a bug meanwhile.
 #include "support/kernel_log.hpp"
+#include "support/kmemleak.hpp"
 
 #include <exception>
 #include <iostream>
@@ -12,6 +13,7 @@ int main(int argc, char **argv) {
     try {
         testing::UnitTest::GetInstance()->listeners().Append(
             new support::KernelLogListener);
+        testing::AddGlobalTestEnvironment(new support::Kmemleak);
     } catch (const std::exception &error) {
         std::cerr << "gpumem-guest-tests: " << error.what() << '\n';
         return 2;

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-from gpumem_vm import build, kernels, modules
+from gpumem_vm import build, debug_kernel, kernels, modules
 from gpumem_vm.errors import GUEST_DIED, KERNEL_REPORT, OWN_FAILURE, TIMED_OUT
 
 from . import results
@@ -30,12 +30,15 @@ GUESTS = (
 )
 # The guest's tests must end within this; the whole of tools/test has ten minutes.
 GUEST_SECONDS = 420
+# A debug kernel is many times slower and has less memory for others.
+DEBUG_GUEST_SECONDS = 4200
+DEBUG_OPTIONS = ["--debug", "--mem", "2048"]
 
 _PROGRESS = re.compile(r"^\[\s*(OK|FAILED|SKIPPED)\s*\] (\S+\.[^\s,]+)(?:.*\((\d+) ms\))?")
 _RUNNING = re.compile(r"^\[ RUN\s*\] (\S+)")
 _END = re.compile(r"^\[=+\] .* ran\.")
 _DEATHS = {KERNEL_REPORT: "the guest's kernel log holds a report", GUEST_DIED: "the guest died",
-           TIMED_OUT: f"the guest's tests took longer than {GUEST_SECONDS} s", OWN_FAILURE: "tools/vm failed"}
+           TIMED_OUT: "the guest's tests took longer than they may", OWN_FAILURE: "tools/vm failed"}
 
 
 def _list(program, pattern):
@@ -93,12 +96,12 @@ def run_units(pattern):
     return found
 
 
-def backings(kernel):
+def backings(kernel, debug=False):
     """The backings that the module has for a kernel, once that was built."""
-    return modules.backings(modules.gpumem(kernels.get(kernel), REPOSITORY))
+    return modules.backings(modules.gpumem((debug_kernel if debug else kernels).get(kernel), REPOSITORY))
 
 
-def run_guest(kernel, backing, pattern, report):
+def run_guest(kernel, backing, pattern, report, debug=False):
     """Run the guest's tests, a boot for each kind of guest; report() gets each one as it ends."""
     if not GUEST_PROGRAM.exists():
         return [Result("guest", GUEST_PROGRAM.name, FAILED, 0, "the program was not built")]
@@ -109,16 +112,18 @@ def run_guest(kernel, backing, pattern, report):
     for number, (what, options, belongs, only) in enumerate(GUESTS):
         names = [name for name in expected if belongs(name, backing) and only in (None, backing)]
         if names:
-            path = RESULTS / f"guest-{kernel}-{backing}-{number}.json"
-            found += _run_one(f"guest {kernel} {backing}{what}", ["--kernel", kernel, "--backing", backing, *options],
-                              names, path, report)
+            path = RESULTS / f"guest-{kernel}{'-debug' if debug else ''}-{backing}-{number}.json"
+            words = ["--kernel", kernel, "--backing", backing, *options, *(DEBUG_OPTIONS if debug else [])]
+            seconds = DEBUG_GUEST_SECONDS if debug else GUEST_SECONDS
+            found += _run_one(f"guest {kernel}{' debug' if debug else ''} {backing}{what}",
+                              [*words, "--timeout", str(seconds)], names, path, report)
     return found
 
 
 def _run_one(suite, options, expected, path, report):
     RESULTS.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
-    command = [str(REPOSITORY / "tools/vm"), *options, "--timeout", str(GUEST_SECONDS), "--", str(GUEST_PROGRAM),
+    command = [str(REPOSITORY / "tools/vm"), *options, "--", str(GUEST_PROGRAM),
                f"--gtest_filter={':'.join(expected)}", f"--gtest_output=json:{path}", "--gtest_color=no"]
     tail, running, ended = [], "its start", False
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,

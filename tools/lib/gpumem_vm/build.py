@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from . import cache, kernels, modules, rootfs, sandbox
+from . import cache, debug_kernel, kernels, modules, rootfs, sandbox
 from .arguments import OneLineParser
 from .cli import REPOSITORY
 from .errors import OWN_FAILURE, VmError
@@ -21,6 +21,7 @@ def parser():
     result = OneLineParser(prog="tools/lib/build-guest", description=DESCRIPTION)
     result.add_argument("--kernel", metavar="SERIES", default=kernels.DEFAULT,
                         help=f"Debian kernel series (default {kernels.DEFAULT})")
+    result.add_argument("--debug", action="store_true", help="for that series' debug kernel")
     result.add_argument("--tests", action="store_true",
                         help="also run the unit tests in the build root, writing JUnit results to build/guest/ctest.xml")
     return result
@@ -54,7 +55,7 @@ def unit_tests():
 def main(arguments):
     parsed = parser().parse_args(arguments)
     try:
-        kernel = kernels.get(parsed.kernel)
+        kernel = debug_kernel.get(parsed.kernel) if parsed.debug else kernels.get(parsed.kernel)
         modules.vkms(kernel)
         modules.test_modules(kernel, REPOSITORY)
         project()

@@ -84,6 +84,7 @@ def parser():
     add = result.add_argument
     add("--kernel", metavar="SERIES", default=kernels.DEFAULT,
         help=f"Debian kernel series, such as {kernels.DEFAULT} (the default), or latest")
+    add("--debug", action="store_true", help="that series' kernel with sanitizers and lock checking (built once)")
     add("--mem", metavar="MiB", type=_number(256, 1 << 20, "a size in MiB"), default=1024,
         help="the guest's memory (default 1024)")
     add("--cpus", metavar="N", type=_number(1, 64, "a number of CPUs"), default=2,
@@ -114,7 +115,7 @@ def options(arguments, stdin=sys.stdin):
     if not command and not stdin.isatty():
         script = stdin.buffer.read()
     return session.Options(
-        repository=REPOSITORY, command=command, kernel=parsed.kernel, mem=parsed.mem, cpus=parsed.cpus,
+        repository=REPOSITORY, command=command, kernel=parsed.kernel, debug=parsed.debug, mem=parsed.mem, cpus=parsed.cpus,
         backing=parsed.backing, vkms=parsed.vkms, module=parsed.module, share=parsed.share,
         append=[word for words in parsed.append for word in words], timeout=parsed.timeout, script=script)
 

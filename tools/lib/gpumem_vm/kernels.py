@@ -36,7 +36,7 @@ SOURCES = "".join(f"deb [{options}] {site} {suite} main\n" for options, site, su
 # kernels come in more pieces.
 _PARTS = tuple(f"linux-{part}-" for part in ("headers", "kbuild", "base", "binary", "modules"))
 
-_CHECKPATCH = ("checkpatch.pl", "const_structs.checkpatch", "spelling.txt")
+CHECKPATCH = ("checkpatch.pl", "const_structs.checkpatch", "spelling.txt")
 
 _IMAGE = re.compile(r"linux-image-((\d+\.\d+)\.\d[^-]*(?:-\d+)?-amd64)$")
 
@@ -190,12 +190,30 @@ def _keep_of_source(scratch, series):
     source = scratch / "source"
     source.mkdir()
     sandbox.run(["tar", "-xf", str(archive), "-C", str(source), "--wildcards", "--no-same-owner",
-                 "linux-source-*/drivers/gpu/drm/vkms/*", *(f"linux-source-*/scripts/{name}" for name in _CHECKPATCH)])
+                 "linux-source-*/drivers/gpu/drm/vkms/*", *(f"linux-source-*/scripts/{name}" for name in CHECKPATCH)])
     (directory,) = source.glob("linux-source-*")
     (directory / "drivers/gpu/drm/vkms").rename(scratch / "vkms")
     (directory / "scripts").rename(scratch / "checkpatch")
     shutil.rmtree(source)
     archive.unlink()
+
+
+def unpack_source(series, directory):
+    """The whole source of a series, as Debian has it, in an empty directory."""
+    with cache.lock(cache.directory() / "apt.lock"):
+        index = _Index()
+        index.update()
+        name = f"linux-source-{series}"
+        index.download([name])
+        deb = next(index.home.glob(f"debs/{name}_*.deb"))
+        scratch = directory.parent / "source-package"
+        scratch.mkdir()
+        sandbox.run_in(index.root, ["dpkg-deb", "-x", f"/apt/debs/{deb.name}", "/package"],
+                       binds=[(index.home, "/apt"), (scratch, "/package")])
+        deb.unlink()
+    sandbox.run(["tar", "-xf", str(scratch / f"usr/src/{name}.tar.xz"), "-C", str(directory), "--strip-components=1",
+                 "--no-same-owner"])
+    shutil.rmtree(scratch)
 
 
 def get(series):

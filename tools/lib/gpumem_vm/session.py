@@ -13,10 +13,11 @@ import termios
 import time
 import tty
 
-from . import cache, initrd, kernels, klog, modules, qemu, rootfs
+from . import cache, debug_kernel, initrd, kernels, klog, modules, qemu, rootfs
 from .errors import GUEST_DIED, KERNEL_REPORT, TIMED_OUT, VmError
 
 BOOT_SECONDS = 180
+DEBUG_BOOT_SECONDS = 900
 LAST_LINES = 100
 # After the guest's own end mark this long for the serial line to catch up.
 DRAIN_SECONDS = 5
@@ -33,6 +34,7 @@ class Options:
     repository: pathlib.Path
     command: list
     kernel: str = kernels.DEFAULT
+    debug: bool = False
     mem: int = 1024
     cpus: int = 2
     backing: str | None = None
@@ -61,7 +63,7 @@ class Session:
     def __init__(self, options):
         qemu.check()
         self.options = options
-        self.kernel = kernels.get(options.kernel)
+        self.kernel = (debug_kernel if options.debug else kernels).get(options.kernel)
         self.image = rootfs.image()
         self.base, self.later = self._modules()
 
@@ -143,7 +145,8 @@ class Session:
                 pair[1].close()
             try:
                 pump = _Pump(machine, {port: pair[0] for port, pair in pairs.items()}, console and console[0])
-                outcome = pump.run(begun, self.options.timeout, name)
+                outcome = pump.run(begun, DEBUG_BOOT_SECONDS if self.options.debug else BOOT_SECONDS,
+                                   self.options.timeout, name)
             finally:
                 machine.stop()
             outcome.log = machine.log_lines()
@@ -166,9 +169,9 @@ class _Pump:
         self.control = b""
         self.exited = False
 
-    def run(self, begun, timeout, accel_name):
+    def run(self, begun, boot_seconds, timeout, accel_name):
         self._begun, self._timeout, self._accel = begun, timeout, accel_name
-        self._deadline = begun + BOOT_SECONDS
+        self._deadline = begun + boot_seconds
         saved = termios.tcgetattr(0) if self.console else None
         with selectors.DefaultSelector() as selector:
             self._selector = selector

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""The debug kernel of a series: Debian's source with sanitizers and lock checking.
+
+It lies in the cache as Debian's own kernels do, so nothing else knows that it
+was built here.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+from . import cache, kernels, rootfs, sandbox
+from .errors import VmError
+
+CONFIG = pathlib.Path(__file__).with_name("debug.config")
+RECIPE = "1"
+
+# Words without which the kernel would not be what it is for. The others of
+# debug.config may be missing in a series.
+REQUIRED = ("KASAN_INLINE", "PROVE_LOCKING", "DEBUG_VM", "DEBUG_ATOMIC_SLEEP", "DEBUG_KMEMLEAK", "DEBUG_OBJECTS", "UBSAN",
+            "PAGE_OWNER", "PAGE_TABLE_CHECK", "FAULT_INJECTION_DEBUG_FS", "FAILSLAB", "FAIL_PAGE_ALLOC", "KCOV",
+            "DMA_API_DEBUG", "CMA", "MEMCG", "IKCONFIG_PROC", "DRM_VKMS", "DRM_VGEM", "ZRAM", "UDMABUF", "VIRTIO_BLK",
+            "VIRTIO_CONSOLE", "SQUASHFS", "OVERLAY_FS", "9P_FS", "NET_9P_VIRTIO", "MEMORY_FAILURE", "MEMORY_HOTREMOVE", "NUMA_EMU")
+
+# What building an external module takes of a source tree.
+_KEEP = ("Makefile", ".config", "Module.symvers", "System.map", "include", "arch/x86", "scripts", "tools/objtool")
+
+
+def missing(config, required=REQUIRED):
+    """Words that a .config does not have as y or m."""
+    there = set(re.findall(r"^CONFIG_(\w+)=[ym]$", config, re.MULTILINE))
+    return [word for word in required if word not in there]
+
+
+def _run(scratch, *commands):
+    for command in commands:
+        done = sandbox.run_in(rootfs.tree(), command, binds=[(scratch, "/kernel")], cwd="/kernel/source",
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              errors="replace", check=False)
+        if done.returncode:
+            sys.stderr.writelines(line + "\n" for line in done.stdout.splitlines()[-40:])
+            raise VmError(f"the debug kernel does not build: '{sandbox.shown(command)}' failed, its last words are above")
+
+
+def _build(scratch):
+    (scratch / "debug.config").write_bytes(CONFIG.read_bytes())
+    make = ["make", "-s", f"-j{os.cpu_count()}", "KBUILD_BUILD_USER=gpumem", "KBUILD_BUILD_HOST=gpumem"]
+    _run(scratch, [*make, "x86_64_defconfig"],
+         ["scripts/kconfig/merge_config.sh", "-m", ".config", "/kernel/debug.config"],
+         [*make, "olddefconfig"])
+    lacking = missing((scratch / "source/.config").read_text(encoding="utf-8"))
+    if lacking:
+        raise VmError(f"the debug kernel's configuration lacks {', '.join(lacking)}")
+    _run(scratch, [*make, "bzImage", "modules"],
+         [*make, "INSTALL_MOD_PATH=/kernel/usr", "DEPMOD=true", "modules_install"],
+         ["sh", "-c", "make -s kernelrelease >/kernel/release"])
+
+
+def _arrange(scratch):
+    """The layout of a Kernel, and nothing more: a build tree is gigabytes."""
+    source = scratch / "source"
+    kernel = kernels.Kernel(scratch)
+    (scratch / "boot").mkdir()
+    shutil.copyfile(source / "arch/x86/boot/bzImage", scratch / f"boot/vmlinuz-{kernel.release}")
+    shutil.copytree(source / "drivers/gpu/drm/vkms", kernel.vkms_source, ignore=shutil.ignore_patterns("*.o", "*.ko", ".*", "*.mod*"))
+    (scratch / "checkpatch").mkdir()
+    for name in kernels.CHECKPATCH:
+        shutil.copyfile(source / "scripts" / name, scratch / "checkpatch" / name)
+    headers = scratch / kernel.build_directory.lstrip("/")
+    for name in _KEEP:
+        (headers / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).rename(headers / name)
+    for pattern in ("*.o", "*.a", "*.cmd", "vmlinux*", "bzImage"):
+        for path in headers.glob(f"arch/x86/**/{pattern}"):
+            path.unlink()
+    sandbox.remove_tree(source)
+    sandbox.run_in(rootfs.tree(), ["depmod", "-b", "/kernel/usr", "-m", "/lib/modules", kernel.release],
+                   binds=[(scratch, "/kernel")])
+
+
+def get(series):
+    """The debug kernel of a series ("6.12", "latest"); built on first use."""
+    plain = kernels.get(series)
+
+    def make(scratch):
+        scratch.mkdir(mode=0o755)
+        (scratch / "source").mkdir()
+        kernels.unpack_source(plain.series, scratch / "source")
+        cache.say(f"building the debug kernel {plain.series} (once; takes some ten minutes on two processors)")
+        _build(scratch)
+        _arrange(scratch)
+
+    name = f"{plain.series}-debug-{cache.key(RECIPE, CONFIG, kernels.SOURCES, rootfs.tree().name)}"
+    return kernels.Kernel(cache.entry("kernels", name, make, sandbox.remove_tree))
