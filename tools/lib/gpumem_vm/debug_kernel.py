@@ -93,5 +93,6 @@ def get(series):
         _build(scratch)
         _arrange(scratch)
 
-    name = f"{plain.series}-debug-{cache.key(RECIPE, CONFIG, kernels.SOURCES, rootfs.tree().name)}"
+    # Not the root's name: a package more in it must not cost a kernel.
+    name = f"{plain.series}-debug-{cache.key(RECIPE, CONFIG, kernels.SOURCES)}"
     return kernels.Kernel(cache.entry("kernels", name, make, sandbox.remove_tree))
