@@ -13,7 +13,7 @@ from .errors import VmError
 
 VKMS_RECIPE = "1"
 # The compiler's, sparse's and modpost's; sparse's errors do not fail a build.
-_WARNING = re.compile(r":\d+: (?:warning|error):|WARNING: modpost")
+_WARNING = re.compile(r": (?:warning|error): |WARNING: modpost")
 # In the order in which they load.
 GPUMEM_MODULES = ("gpumem_helper", "gpumem")
 
