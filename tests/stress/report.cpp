@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#include "stress/report.hpp"
+
+#include "support/debugfs.hpp"
+#include "support/system.hpp"
+
+#include <cstdio>
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace stress {
+namespace {
+
+constexpr std::size_t TRACE_TAIL = 16384;
+
+// The driver's frames of all objects of the size that the page's neighbours have:
+// a mapping does not tell whose object it shows.
+std::string driver_frame(std::uint64_t frame) {
+    for (const auto &[id, frames] : support::all_page_frames())
+        for (std::size_t i = 0; i < frames.size(); ++i)
+            if (frames[i] == frame)
+                return fmt::format("object {} page {}", id, i);
+    return "no object's";
+}
+
+} // namespace
+
+void Report::failed(const std::string &what) const {
+    ++totals_.failures;
+    fmt::print(stderr, "gpumem-stress: seed {} pid {}: {}\n", seed_, ::getpid(),
+               what);
+}
+
+void Report::wrong(const std::byte *page, const Stamp &stamp,
+                   std::ptrdiff_t word, const std::string &where) const {
+    const auto *words = reinterpret_cast<const std::uint64_t *>(page);
+    const auto frame = support::pagemap_frames(page, 1).front();
+    failed(fmt::format("{}: buffer {} page {} version {}: wrong from word {} on "
+                       "({:#x}); the mapping has page frame {}, which is {}",
+                       where, stamp.buffer, stamp.page, stamp.version, word,
+                       words[word], frame, frame ? driver_frame(frame) : "hidden"));
+    std::string trace = support::read_file("/sys/kernel/tracing/trace");
+    if (trace.size() > TRACE_TAIL)
+        trace.erase(0, trace.size() - TRACE_TAIL);
+    std::fwrite(trace.data(), 1, trace.size(), stderr);
+}
+
+} // namespace stress

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// A place for a buffer, and what is known of it. All threads of a process share
+// the slots: what changes the buffer as a whole has it alone, what only touches
+// pages shares it and locks the pages.
+#pragma once
+
+#include "stress/report.hpp"
+#include "stress/stamp.hpp"
+#include "stress/totals.hpp"
+
+#include <gpumem/gpumem.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+namespace stress {
+
+class Slot {
+public:
+    std::shared_mutex all;
+
+    // With @all held alone:
+    void fill(const gpumem::Device &device, std::uint64_t pages,
+              std::uint64_t number);
+    void clear();
+
+    [[nodiscard]] bool filled() const { return bool(bo); }
+    [[nodiscard]] std::size_t pages() const { return versions.size(); }
+    [[nodiscard]] std::byte *address(std::size_t page) const {
+        return map.data() + page * support::PAGE;
+    }
+    [[nodiscard]] Stamp stamp(std::size_t page) const {
+        return {.buffer = number,
+                .page = static_cast<std::uint32_t>(page),
+                .version = versions[page]};
+    }
+
+    // One page, until it is destroyed; empty if another thread has it.
+    class PageLock {
+    public:
+        explicit PageLock(std::atomic<bool> &flag)
+            : flag_(flag.exchange(true, std::memory_order_acquire) ? nullptr
+                                                                   : &flag) {}
+        PageLock(const PageLock &) = delete;
+        PageLock &operator=(const PageLock &) = delete;
+        ~PageLock() {
+            if (flag_)
+                flag_->store(false, std::memory_order_release);
+        }
+        explicit operator bool() const { return flag_; }
+
+    private:
+        std::atomic<bool> *flag_;
+    };
+    [[nodiscard]] PageLock lock(std::size_t page) {
+        return PageLock(busy[page]);
+    }
+
+    // With the page locked, through any mapping of it:
+    void check(const std::byte *at, std::size_t page, const Report &report,
+               Totals &totals, const std::string &where) const;
+
+    gpumem::Bo bo;
+    gpumem::Mapping map;
+    bool dontneed = false;
+    std::uint64_t number = 0;
+    std::vector<std::uint32_t> versions;
+
+    std::mutex pins_lock;
+    std::vector<gpumem::Pin> pins;
+
+private:
+    std::vector<std::atomic<bool>> busy;
+};
+
+} // namespace stress
