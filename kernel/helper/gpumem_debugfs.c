@@ -13,7 +13,7 @@
 #include "gpumem_internal.h"
 
 /* How often to try for an object's lock, a millisecond apart. */
-#define GPUMEM_SEQ_TRIES	500
+#define GPUMEM_SEQ_TRIES	50
 
 static struct dentry *gpumem_debugfs_dir;
 

@@ -24,7 +24,12 @@ static bool gpumem_holds_pages(struct gpumem_object *bo, unsigned long first,
 	bool holds = false;
 	struct page *page;
 
-	mutex_lock(&bo->lock);
+	if (!mutex_trylock(&bo->lock)) {
+		/* Maybe a populate, which can take long with memory short. */
+		if (!READ_ONCE(bo->pins))
+			return true;
+		mutex_lock(&bo->lock);
+	}
 	for (i = 0; gpumem_stays(bo) && i < n && !holds; i++) {
 		page = bo->backing->lookup(bo, i);
 		holds = page && page_to_pfn(page) - first < count;

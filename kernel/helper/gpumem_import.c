@@ -3,7 +3,8 @@
  * Backing of buffers that another device exported. Their pages are the
  * exporter's and it decides whether they move; a static importer that has mapped
  * the buffer keeps them where they are for as long as it is imported, one that has
- * not only while it is mapped into the kernel.
+ * only attached while it is mapped into the kernel, or as long if the exporter pins
+ * for every attachment.
  */
 #include <linux/dma-buf.h>
 #include <linux/mm.h>

@@ -10,6 +10,7 @@
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/isolation.h>
 #include <linux/workqueue.h>
 
@@ -23,7 +24,8 @@ static atomic_long_t gpumem_drain_next;
 
 static void gpumem_drain_this_cpu(struct work_struct *work)
 {
-	struct folio *folio = folio_alloc(GFP_KERNEL | __GFP_NOWARN, 0);
+	/* Often called for in reclaim: this must not start more of it. */
+	struct folio *folio = folio_alloc(GFP_NOWAIT | __GFP_NOWARN, 0);
 
 	if (folio)
 		gpumem_put_and_drain_local_lru(folio);
@@ -33,7 +35,8 @@ static void gpumem_drain_this_cpu(struct work_struct *work)
  * gpumem_drain_lru_batches - have the LRU batches of all CPUs emptied, soon
  *
  * Best effort, and does not wait: a CPU may be busy with a task that lets no
- * other run. For the same reason isolated CPUs are left alone. Does not sleep.
+ * other run. For the same reason CPUs that were isolated at boot are left alone.
+ * Does not sleep.
  */
 void gpumem_drain_lru_batches(void)
 {
@@ -46,10 +49,14 @@ void gpumem_drain_lru_batches(void)
 	if (atomic_long_cmpxchg(&gpumem_drain_next, next,
 				now + GPUMEM_DRAIN_INTERVAL) != next)
 		return;
+	/* The masks may change, and go with RCU. */
+	rcu_read_lock();
 	/* On a CPU that has just gone the work does no harm elsewhere. */
 	for_each_online_cpu(cpu)
-		if (housekeeping_cpu(cpu, HK_TYPE_DOMAIN))
+		if (housekeeping_cpu(cpu, HK_TYPE_DOMAIN) &&
+		    housekeeping_cpu(cpu, HK_TYPE_TICK))
 			schedule_work_on(cpu, per_cpu_ptr(&gpumem_drain_work, cpu));
+	rcu_read_unlock();
 }
 
 /**

@@ -83,6 +83,7 @@
 #include <linux/dma-resv.h>
 #include <linux/export.h>
 #include <linux/mm.h>
+#include <linux/oom.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -639,9 +640,13 @@ bool gpumem_memory_is_left(unsigned long pages)
  */
 int gpumem_populate_check(unsigned long added, unsigned int flags)
 {
-	if (!(flags & GPUMEM_POPULATE_UNKILLABLE) &&
-	    fatal_signal_pending(current))
+	if (flags & GPUMEM_POPULATE_UNKILLABLE) {
+		/* Whoever is to free memory must not take the reserves. */
+		if (tsk_is_oom_victim(current))
+			return -ENOMEM;
+	} else if (fatal_signal_pending(current)) {
 		return -EINTR;
+	}
 	if (added % GPUMEM_POPULATE_BATCH == GPUMEM_POPULATE_BATCH - 1 &&
 	    !gpumem_memory_is_left(1))
 		return -ENOMEM;

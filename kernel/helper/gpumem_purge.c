@@ -131,16 +131,6 @@ int gpumem_purge_add_export(struct gpumem_object *bo)
 	return ret;
 }
 
-/**
- * gpumem_purge_drop_export - a dma-buf of the object is gone
- * @bo: the object
- */
-void gpumem_purge_drop_export(struct gpumem_object *bo)
-{
-	atomic_dec(&bo->exports);
-	gpumem_purge_recount(bo);
-}
-
 static void gpumem_purge_set_dontneed(struct gpumem_object *bo, bool dontneed)
 {
 	lockdep_assert_held(&bo->lock);
@@ -157,6 +147,24 @@ static void gpumem_purge_set_dontneed(struct gpumem_object *bo, bool dontneed)
 			list_del_init(&bo->purge_link);
 	}
 	spin_unlock(&gpumem_purgeable_lock);
+}
+
+/**
+ * gpumem_purge_drop_export - a dma-buf of the object is gone
+ * @bo: the object
+ *
+ * What is left of an object without a handle are mappings. They may be those of
+ * whom it was shared with, and nobody could tell any more that it is needed.
+ */
+void gpumem_purge_drop_export(struct gpumem_object *bo)
+{
+	if (!READ_ONCE(bo->base.handle_count)) {
+		mutex_lock(&bo->lock);
+		gpumem_purge_set_dontneed(bo, false);
+		mutex_unlock(&bo->lock);
+	}
+	atomic_dec(&bo->exports);
+	gpumem_purge_recount(bo);
 }
 
 /**
@@ -286,19 +294,21 @@ static unsigned long gpumem_purge_scan(struct shrinker *shrinker,
 {
 	unsigned long freed = 0, scanned = 0;
 	struct gpumem_object *bo;
+	bool ran_out;
 	LIST_HEAD(refused);
 	LIST_HEAD(seen);
 
 	spin_lock(&gpumem_purgeable_lock);
 	while (scanned < sc->nr_to_scan && !list_empty(&gpumem_purgeable)) {
-		unsigned long pages;
+		unsigned long pages, resident;
 		bool allowed;
 
 		bo = list_first_entry(&gpumem_purgeable, struct gpumem_object,
 				      purge_link);
 		list_move_tail(&bo->purge_link, &refused);
-		allowed = gpumem_purge_is_allowed(bo);
-		scanned += allowed ? max(READ_ONCE(bo->resident), 1UL) : 1;
+		resident = READ_ONCE(bo->resident);
+		allowed = resident && gpumem_purge_is_allowed(bo);
+		scanned += allowed ? resident : 1;
 		bo->scanned = true;
 		spin_unlock(&gpumem_purgeable_lock);
 
@@ -323,12 +333,14 @@ static unsigned long gpumem_purge_scan(struct shrinker *shrinker,
 	 * Who could not go is still the longest unused, for a while: its pages
 	 * may have been in a batch, but others must have their turn.
 	 */
+	ran_out = list_empty(&gpumem_purgeable);
 	list_splice(&seen, &gpumem_purgeable);
 	list_splice_tail(&refused, &gpumem_purgeable);
 	spin_unlock(&gpumem_purgeable_lock);
 
 	sc->nr_scanned = scanned;
-	return freed ?: SHRINK_STOP;
+	/* Somebody further on may still be able to go. */
+	return freed || !ran_out ? freed : SHRINK_STOP;
 }
 
 /**

@@ -5,6 +5,7 @@
 #include <gpumem/gpumem.hpp>
 #include <gtest/gtest.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include <xf86drm.h>
@@ -15,6 +16,7 @@
 #include <chrono>
 #include <cstring>
 #include <fcntl.h>
+#include <span>
 #include <sstream>
 #include <thread>
 #include <vector>
@@ -146,6 +148,30 @@ TEST_F(Madvise, ABufferOnAnotherDeviceIsNotTaken) {
     // GEM keeps the dma-buf for as long as the exporting file has its handle.
     ::close(dmabuf);
     expect_kept();
+}
+
+TEST_F(Madvise, WhoeverMappedTheDmaBufKeepsWhatIsInIt) {
+    Bo shared = device.create(PAGES * PAGE);
+    void *memory = nullptr;
+    {
+        const gpumem::DmaBuf dmabuf = shared.export_dmabuf();
+        memory = ::mmap(nullptr, PAGES * PAGE, PROT_READ | PROT_WRITE,
+                        MAP_SHARED, dmabuf.fd(), 0);
+    }
+    ASSERT_NE(memory, MAP_FAILED);
+    const std::span bytes(static_cast<std::byte *>(memory), PAGES * PAGE);
+    std::ranges::fill(bytes, std::byte{0x5a});
+    shared.madvise(GPUMEM_BO_DONTNEED);
+    shared = Bo(); // nobody can say any more that it is needed
+    const Bo other = device.create(PAGES * PAGE);
+    { const gpumem::Pin pin = other.pin(); }
+    other.madvise(GPUMEM_BO_DONTNEED);
+    ASSERT_TRUE(becomes_purged(other));
+    shrink();
+    EXPECT_FALSE(support::read_gives_sigbus(&bytes[0]));
+    EXPECT_TRUE(std::ranges::all_of(
+        bytes, [](std::byte b) { return b == std::byte{0x5a}; }));
+    ::munmap(memory, PAGES * PAGE);
 }
 
 TEST_F(Madvise, APurgedBufferIsNotExported) {
