@@ -188,8 +188,8 @@ enum gpumem_bo_advice {
  * Say whether the buffer's contents are needed. Under memory pressure the kernel
  * takes the pages of buffers that are not, the longest unused first, unless they
  * are pinned, exported or in use. Touching a purged buffer is SIGBUS, pinning or
- * exporting it -ENODATA, until it is needed again: then it reads as zeros. The advice is the buffer's,
- * whoever shares it. Thread-safe.
+ * exporting it -ENODATA, until it is needed again: then it reads as zeros. The
+ * advice is the buffer's, whoever shares it. Thread-safe.
  * @advice:   enum gpumem_bo_advice.
  * @retained: receives 1 if the contents are those that were written last, 0 if
  *            they were taken. May be NULL.

@@ -309,7 +309,7 @@ static int gpumem_gemfs_replace(struct gpumem_object *bo, struct folio *src,
 
 	folio_lock(src);
 	index = src->index;
-	unmap_mapping_pages(mapping, index, 1, 0);
+	unmap_mapping_pages(mapping, index, 1, false);
 	/*
 	 * One is the cache's, one our caller's. With the PTEs gone nobody gets
 	 * another that lasts: get_user_pages_fast() looks at the PTE again.

@@ -68,8 +68,8 @@ struct gpumem_backing {
 	 * there is no pin and no unsignalled fence. On error some pages have
 	 * moved and none is lost. Not called for objects that are not movable.
 	 *
-	 * Returns: 0, -ENOMEM, -EAGAIN if somebody uses a page, or -EINTR when
-	 * the task is being killed.
+	 * Returns: 0, -ENOMEM, -EAGAIN if somebody uses a page, -EHWPOISON if one
+	 * cannot be read, or -EINTR when the task is being killed.
 	 */
 	int (*reback)(struct gpumem_object *bo);
 

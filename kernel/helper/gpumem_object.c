@@ -440,8 +440,8 @@ int gpumem_object_pin_unkillable(struct gpumem_object *bo)
  *
  * Returns: as gpumem_object_pin(), or -EBUSY if such a page cannot be replaced
  * because the object is pinned for a short time or somebody uses the page,
- * -ERESTARTSYS if a signal ended a wait. On error nothing is pinned; some pages
- * may have been replaced.
+ * -EHWPOISON if one cannot be read, -ERESTARTSYS if a signal ended a wait. On
+ * error nothing is pinned; some pages may have been replaced.
  */
 int gpumem_object_pin_longterm(struct gpumem_object *bo)
 {

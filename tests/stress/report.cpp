@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::size_t TRACE_TAIL = 16384;
 
-// The driver's frames of all objects of the size that the page's neighbours have:
-// a mapping does not tell whose object it shows.
+// Whose the driver says that the frame is; a PTE that was left behind by a move
+// shows one that is nobody's.
 std::string driver_frame(std::uint64_t frame) {
     for (const auto &[id, frames] : support::all_page_frames())
         for (std::size_t i = 0; i < frames.size(); ++i)

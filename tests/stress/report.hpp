@@ -17,8 +17,8 @@ public:
     // Anything but a wrong byte.
     void failed(const std::string &what) const;
 
-    // @page reads other than @stamp from @word on. Prints both page frames: the one
-    // that the mapping has, and the one that the driver has.
+    // @page reads other than @stamp from @word on. Prints the page frame that the
+    // mapping has, and whose the driver says that it is.
     void wrong(const std::byte *page, const Stamp &stamp, std::ptrdiff_t word,
                const std::string &where) const;
 

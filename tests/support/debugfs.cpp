@@ -10,39 +10,45 @@
 #include <stdexcept>
 
 namespace support {
+namespace {
+
+// The file's lines less the header and what the driver says of objects that were
+// busy.
+std::vector<std::string> entries(const std::string &name) {
+    std::istringstream lines(read_file(GPUMEM_DEBUGFS + name));
+    std::vector<std::string> found;
+    for (std::string line; std::getline(lines, line);)
+        if (!line.starts_with('#'))
+            found.push_back(line);
+    return found;
+}
+
+} // namespace
 
 std::map<std::uint64_t, ObjectState> object_states() {
-    std::istringstream lines(read_file(GPUMEM_DEBUGFS + "objects"));
     std::map<std::uint64_t, ObjectState> found;
-    std::string line;
-    std::getline(lines, line); // header
     std::uint64_t id = 0, resident = 0;
     ObjectState state;
-    while (std::getline(lines, line) &&
-           std::istringstream(line) >> id >> state.size >> resident >>
-               state.pins >> state.moved)
-        found[id] = state;
+    for (const std::string &line : entries("objects"))
+        if (std::istringstream(line) >> id >> state.size >> resident >>
+            state.pins >> state.moved)
+            found[id] = state;
     return found;
 }
 
 std::vector<std::uint64_t> object_ids() {
-    std::istringstream lines(read_file(GPUMEM_DEBUGFS + "objects"));
     std::vector<std::uint64_t> ids;
-    std::string line;
-    std::getline(lines, line); // header
-    while (std::getline(lines, line))
+    for (const std::string &line : entries("objects"))
         ids.push_back(std::stoull(line));
     return ids;
 }
 
 std::map<std::uint64_t, std::vector<std::uint64_t>> all_page_frames() {
-    std::istringstream pages(read_file(GPUMEM_DEBUGFS + "pages"));
     std::map<std::uint64_t, std::vector<std::uint64_t>> objects;
-    std::string line;
-    std::getline(pages, line); // header
     std::uint64_t pfn = 0, count = 0, id = 0, index = 0;
-    std::string state;
-    while (pages >> pfn >> count >> id >> index >> state) {
+    for (const std::string &line : entries("pages")) {
+        if (!(std::istringstream(line) >> pfn >> count >> id >> index))
+            continue;
         auto &frames = objects[id];
         if (frames.size() < index + count)
             frames.resize(index + count);
