@@ -11,9 +11,9 @@ namespace tool {
 namespace {
 
 bool state_of(std::string_view word, page_class &out) {
-    // A purgeable page can move as well; one that an importer has mapped stays
-    // until that lets go of it.
-    if (word == "movable" || word == "purgeable")
+    // A purgeable page can move as well, and what a purged buffer still has is
+    // on its way out; one that an importer has mapped stays until that lets go.
+    if (word == "movable" || word == "purgeable" || word == "purged")
         out = page_class::gpumem_movable;
     else if (word == "pinned" || word == "mapped")
         out = page_class::gpumem_pinned;

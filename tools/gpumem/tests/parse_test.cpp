@@ -63,8 +63,9 @@ TEST(BoPages, ReadsRunsAndSkipsTheHeader) {
                                            "5000 1 7 3 pinned\n"
                                            "6000 512 9 0 unmovable\n"
                                            "7000 1 10 0 purgeable\n"
-                                           "8000 1 11 0 mapped\n");
-    ASSERT_EQ(runs.size(), 5u);
+                                           "8000 1 11 0 mapped\n"
+                                           "9000 1 12 0 purged\n");
+    ASSERT_EQ(runs.size(), 6u);
     EXPECT_EQ(runs[0].first_pfn, 4096u);
     EXPECT_EQ(runs[0].count, 3u);
     EXPECT_EQ(runs[0].object, 7u);
@@ -74,6 +75,7 @@ TEST(BoPages, ReadsRunsAndSkipsTheHeader) {
     EXPECT_EQ(runs[2].state, tool::page_class::gpumem_unmovable);
     EXPECT_EQ(runs[3].state, tool::page_class::gpumem_movable);
     EXPECT_EQ(runs[4].state, tool::page_class::gpumem_pinned);
+    EXPECT_EQ(runs[5].state, tool::page_class::gpumem_movable);
 }
 
 TEST(BoPages, RefusesOtherLines) {
