@@ -3,7 +3,9 @@
 // fences do. The importer is tests/kmod/gpumem_test_importer.c; no driver in the
 // guest can be told.
 #include "support/debugfs.hpp"
+#include "support/moves.hpp"
 #include "support/system.hpp"
+#include "support/test_importer.hpp"
 
 #include <gpumem/gpumem.hpp>
 #include <gtest/gtest.h>
@@ -20,52 +22,15 @@
 #include <chrono>
 #include <cstring>
 #include <fcntl.h>
-#include <map>
-#include <sstream>
-#include <thread>
 
 using gpumem::Bo;
 using gpumem::Device;
 using support::PAGE;
+using support::TestImporter;
 
 namespace {
 
 constexpr std::size_t PAGES = 64;
-// How long a move that must come may take on a slow machine.
-constexpr auto PATIENCE = std::chrono::seconds(30);
-
-class TestImporter {
-public:
-    TestImporter(int dmabuf, const std::string &kind) {
-        support::load_test_module("gpumem_test_importer");
-        fd_ = ::open("/sys/kernel/debug/gpumem_test_importer",
-                     O_RDWR | O_CLOEXEC);
-        if (fd_ < 0 || (*this)("attach " + std::to_string(dmabuf) + " " + kind))
-            throw std::runtime_error("the importer does not attach");
-    }
-    TestImporter(const TestImporter &) = delete;
-    TestImporter &operator=(const TestImporter &) = delete;
-    ~TestImporter() { ::close(fd_); }
-
-    // 0 or the errno.
-    int operator()(const std::string &command) const {
-        return ::write(fd_, command.data(), command.size()) < 0 ? errno : 0;
-    }
-    [[nodiscard]] std::uint64_t get(const std::string &word) const {
-        char text[256] = "";
-        if (::pread(fd_, text, sizeof text - 1, 0) < 0)
-            throw std::runtime_error("the importer says nothing");
-        std::istringstream lines(text);
-        std::map<std::string, std::uint64_t> all;
-        std::string name;
-        for (std::uint64_t value = 0; lines >> name >> value;)
-            all[name] = value;
-        return all.at(word);
-    }
-
-private:
-    int fd_ = -1;
-};
 
 class DmaBuf : public testing::Test {
 protected:
@@ -85,24 +50,11 @@ protected:
                 return false;
         return true;
     }
-    // Whether the kernel can be made to move the buffer's first page. A page
-    // can be busy for a moment, and an importer needs time to let go.
-    bool moves(std::chrono::steady_clock::duration patience) const {
-        const auto end = std::chrono::steady_clock::now() + patience;
-        for (;;) {
-            if (!support::soft_offline(support::page_frames(id).front()))
-                return true;
-            if (std::chrono::steady_clock::now() >= end)
-                return false;
-            // The kernel logs each refusal.
-            std::this_thread::sleep_for(std::chrono::milliseconds(100));
-        }
-    }
-    bool moves() const { return moves(PATIENCE); }
+    bool moves() const { return support::moves(id); }
     bool stays() const {
         const auto before = support::page_frames(id);
         // Longer than the kernel waits for an importer's fences.
-        const bool moved = moves(std::chrono::seconds(2));
+        const bool moved = support::moves(id, std::chrono::seconds(2));
         return !moved && support::page_frames(id) == before && intact();
     }
     [[nodiscard]] std::uint64_t pins() const { return bo.query().pins; }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Buffers whose contents nobody needs, and when the kernel takes them.
+#include "support/purge.hpp"
 #include "support/system.hpp"
 
 #include <gpumem/gpumem.hpp>
@@ -13,7 +14,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <fcntl.h>
 #include <span>
@@ -25,26 +25,14 @@
 
 using gpumem::Bo;
 using gpumem::Device;
+using support::becomes_purged;
 using support::PAGE;
+using support::shrink;
 
 namespace {
 
 constexpr std::size_t PAGES = 64;
 const std::string TRACING = "/sys/kernel/tracing/";
-
-// All that shrinkers have to give. What was touched just now may sit in a batch
-// of some CPU for a while, so whoever waits for a purge asks again.
-void shrink() { support::write_file("/proc/sys/vm/drop_caches", "2"); }
-
-bool becomes_purged(const Bo &bo) {
-    for (int i = 0; i < 200; ++i) {
-        shrink();
-        if (bo.query().purged)
-            return true;
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-    return false;
-}
 
 class Madvise : public testing::Test {
 protected:
