@@ -6,7 +6,7 @@
  *   attach FD static   as most drivers: the buffer stays where it is
  *   attach FD told     can be told that the buffer moves, and unmaps at once
  *   attach FD lazy     can be told, and keeps its old mapping until "unmap"
- *   map, unmap, pin, unpin, detach
+ *   map, unmap, pin, unpin, vmap, vunmap, detach
  *   fence, signal      a fence in the buffer's reservation, and its end
  *
  * and tells by read(), from the start each time:
@@ -21,6 +21,7 @@
 #include <linux/dma-fence.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
+#include <linux/iosys-map.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/slab.h>
@@ -42,6 +43,7 @@ struct gpumem_test_importer {
 	struct dma_fence *fence;
 	/* Under the reservation: */
 	struct sg_table *sgt;
+	struct iosys_map vmap;
 	unsigned long told;
 	bool lazy;
 	bool pinned;
@@ -166,12 +168,28 @@ static void gpumem_test_unpin(struct gpumem_test_importer *imp)
 	imp->pinned = false;
 }
 
+/* Not by dma_buf_vmap(): it warns of an exporter that has no memory. */
+static int gpumem_test_vmap(struct gpumem_test_importer *imp)
+{
+	if (!iosys_map_is_null(&imp->vmap))
+		return -EBUSY;
+	return imp->buf->ops->vmap(imp->buf, &imp->vmap);
+}
+
+static void gpumem_test_vunmap(struct gpumem_test_importer *imp)
+{
+	if (!iosys_map_is_null(&imp->vmap))
+		imp->buf->ops->vunmap(imp->buf, &imp->vmap);
+	iosys_map_clear(&imp->vmap);
+}
+
 static void gpumem_test_detach(struct gpumem_test_importer *imp)
 {
 	if (!imp->buf)
 		return;
 	gpumem_test_signal(imp);
 	dma_resv_lock(imp->buf->resv, NULL);
+	gpumem_test_vunmap(imp);
 	gpumem_test_unmap(imp);
 	gpumem_test_unpin(imp);
 	dma_resv_unlock(imp->buf->resv);
@@ -197,6 +215,10 @@ static int gpumem_test_locked_command(struct gpumem_test_importer *imp,
 		imp->pinned = !ret;
 	} else if (!strcmp(text, "unpin")) {
 		gpumem_test_unpin(imp);
+	} else if (!strcmp(text, "vmap")) {
+		ret = gpumem_test_vmap(imp);
+	} else if (!strcmp(text, "vunmap")) {
+		gpumem_test_vunmap(imp);
 	} else {
 		ret = -EINVAL;
 	}
