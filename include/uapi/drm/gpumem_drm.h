@@ -27,7 +27,7 @@ extern "C" {
  * struct drm_gpumem_create - create a buffer
  *
  * The buffer reads as zeros and takes no memory until a page is touched or the
- * buffer is pinned.
+ * buffer is pinned. A touch for which there is no memory is SIGBUS.
  *
  * Errors: EINVAL (size 0 or so large that rounding up overflows, unknown
  * flags), ENOMEM (larger than the machine's memory, or no memory or offset
