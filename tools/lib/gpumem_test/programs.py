@@ -30,9 +30,10 @@ GUESTS = (
 )
 # The guest's tests must end within this; the whole of tools/test has ten minutes.
 GUEST_SECONDS = 420
-# A debug kernel is many times slower and has less memory for others.
+# A debug kernel is many times slower and has less memory for others. The tests of
+# injected faults ask whose each page is.
 DEBUG_GUEST_SECONDS = 4200
-DEBUG_OPTIONS = ["--debug", "--mem", "2048"]
+DEBUG_OPTIONS = ["--debug", "--mem", "2048", "--append", "page_owner=on"]
 
 _PROGRESS = re.compile(r"^\[\s*(OK|FAILED|SKIPPED)\s*\] (\S+\.[^\s,]+)(?:.*\((\d+) ms\))?")
 _RUNNING = re.compile(r"^\[ RUN\s*\] (\S+)")

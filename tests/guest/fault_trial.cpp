@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+#include "fault_trial.hpp"
+
+#include "support/page_owner.hpp"
+
+#include <sys/ioctl.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+#include <iterator>
+#include <map>
+#include <string>
+#include <tuple>
+
+using support::FaultInjection;
+using support::PAGE;
+
+namespace {
+
+std::map<std::string, std::uint64_t> pages_before;
+unsigned injected_in_all = 0;
+
+std::uint64_t word(std::size_t at) {
+    return at * 0x9e3779b97f4a7c15U;
+}
+
+auto fields(const gpumem::BoInfo &info) {
+    return std::tie(info.size, info.resident_pages, info.pins, info.file_pins,
+                    info.movable, info.imported, info.dontneed, info.purged);
+}
+
+} // namespace
+
+void Fault::SetUpTestSuite() {
+    injected_in_all = 0;
+    if (FaultInjection::is_there() && support::page_owner_is_on())
+        pages_before = support::pages_of_gpumem();
+}
+
+void Fault::TearDownTestSuite() {
+    if (!FaultInjection::is_there())
+        return;
+    std::cout << "In all " << injected_in_all << " faults injected\n";
+    if (!support::page_owner_is_on()) {
+        std::cout << "No page_owner=on: whose pages are left is not known\n";
+        return;
+    }
+    for (const auto &[trace, pages] : support::pages_of_gpumem())
+        EXPECT_LE(pages, pages_before[trace])
+            << "pages are left that were allocated by\n"
+            << trace;
+}
+
+void Fault::SetUp() {
+    if (!FaultInjection::is_there())
+        GTEST_SKIP() << "this kernel injects no faults: it has no "
+                        "/proc/self/fail-nth (tools/vm --debug has)";
+    injection_.emplace();
+}
+
+void Fault::TearDown() {
+    if (!injection_)
+        return;
+    std::cout << injected_ << " faults injected, " << failed_calls_
+              << " calls failed\n";
+    RecordProperty("faults_injected", static_cast<int>(injected_));
+    injected_in_all += injected_;
+}
+
+void Fault::survives(const Trial &trial) {
+    // Once untouched: what the kernel makes at the first time only is there
+    // then, and what the program takes from its files is in memory.
+    trial.before();
+    ASSERT_EQ(trial.call(), 0);
+    trial.after();
+
+    const DriverState outside = state();
+    DriverState inside{};
+    injected_ += injection_->for_each_failure(
+        [&] {
+            trial.before();
+            inside = state();
+        },
+        trial.call,
+        [&](const support::Attempt &attempt) {
+            SCOPED_TRACE("allocation " + std::to_string(attempt.nth));
+            if (attempt.error) {
+                ++failed_calls_;
+                EXPECT_TRUE(attempt.injected) << std::strerror(attempt.error);
+                EXPECT_TRUE(trial.errors.contains(attempt.error))
+                    << std::strerror(attempt.error);
+                DriverState now = state();
+                if (trial.pages_may_stay) {
+                    now.resident_pages = inside.resident_pages;
+                    now.buffer.resident_pages = inside.buffer.resident_pages;
+                }
+                EXPECT_EQ(now, inside);
+                trial.failed();
+                EXPECT_EQ(trial.call(), 0);
+            }
+            trial.after();
+            EXPECT_EQ(state(), outside);
+            return !HasFailure();
+        });
+}
+
+int Fault::ioctl(int fd, unsigned long request, void *args) {
+    return ::ioctl(fd, request, args) ? errno : 0;
+}
+
+void Fault::make_buffer(std::size_t pages, std::size_t resident) {
+    bo = device.create(pages * PAGE);
+    map = bo.map();
+    filled = resident * PAGE / sizeof(std::uint64_t);
+    const auto words = map.as<std::uint64_t>();
+    for (std::size_t at = 0; at < filled; ++at)
+        words[at] = word(at);
+}
+
+void Fault::drop_buffer() {
+    map.reset();
+    bo = gpumem::Bo();
+}
+
+bool Fault::is_intact() const {
+    const auto words = map.as<std::uint64_t>();
+    for (std::size_t at = 0; at < filled; ++at)
+        if (words[at] != word(at))
+            return false;
+    return true;
+}
+
+DriverState Fault::state() const {
+    const auto stats = device.stats();
+    const auto files =
+        std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+    return {stats.objects,
+            stats.bytes,
+            stats.resident_pages,
+            stats.pinned_objects,
+            static_cast<std::uint64_t>(files),
+            bo ? bo.query() : gpumem::BoInfo{}};
+}
+
+bool DriverState::operator==(const DriverState &other) const {
+    return std::tie(objects, bytes, resident_pages, pinned_objects, files) ==
+               std::tie(other.objects, other.bytes, other.resident_pages,
+                        other.pinned_objects, other.files) &&
+           fields(buffer) == fields(other.buffer);
+}
+
+std::ostream &operator<<(std::ostream &out, const DriverState &state) {
+    const auto &[objects, bytes, resident, pinned, files, bo] = state;
+    return out << objects << " objects, " << bytes << " bytes, " << resident
+               << " resident pages, " << pinned << " pinned, " << files
+               << " files; buffer: " << bo.resident_pages << " resident pages, "
+               << bo.pins << " pins, " << bo.file_pins
+               << " of this file, dontneed " << bo.dontneed << ", purged "
+               << bo.purged;
+}
