@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Who pays for the memory of a buffer: memory cgroups and /proc/meminfo.
+#include "support/memory_group.hpp"
 #include "support/system.hpp"
 
 #include <gpumem/gpumem.hpp>
 #include <gtest/gtest.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <sstream>
+#include <optional>
 
 using gpumem::Device;
 using support::PAGE;
@@ -19,20 +17,6 @@ using support::PAGE;
 namespace {
 
 constexpr std::uint64_t SIZE = 16 << 20;
-
-// The number that follows @key in a file of "key number" lines.
-std::uint64_t value_of(const std::string &path, const std::string &key) {
-    std::istringstream lines(support::read_file(path));
-    std::string line;
-    while (std::getline(lines, line)) {
-        std::istringstream words(line);
-        std::string word;
-        std::uint64_t value = 0;
-        if (words >> word >> value && word == key)
-            return value;
-    }
-    throw std::runtime_error(path + " has no " + key);
-}
 
 class Accounting : public testing::Test {
 protected:
@@ -48,35 +32,21 @@ class MemoryCgroup : public Accounting {
 protected:
     void SetUp() override {
         Accounting::SetUp();
-        if (IsSkipped())
-            return;
-        ::mkdir(root.c_str(), 0700);
-        ASSERT_EQ(::mount("none", root.c_str(), "cgroup2", 0, nullptr), 0)
-            << std::strerror(errno);
-        support::write_file(root + "/cgroup.subtree_control", "+memory");
-        ASSERT_EQ(::mkdir(group.c_str(), 0700), 0) << std::strerror(errno);
-    }
-    void TearDown() override {
-        ::rmdir(group.c_str());
-        ::umount(root.c_str());
-        ::rmdir(root.c_str());
+        if (!IsSkipped())
+            group.emplace();
     }
 
     // Runs @body in a child that is a member of the group.
     template <typename Body> int in_group(const Body &body) {
         const int status = support::in_child([&] {
-            support::write_file(group + "/cgroup.procs",
-                                std::to_string(::getpid()));
+            group->enter();
             return body();
         });
         return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     }
-    std::uint64_t file_bytes() {
-        return value_of(group + "/memory.stat", "file");
-    }
+    std::uint64_t file_bytes() { return group->get("memory.stat", "file"); }
 
-    const std::string root = "/tmp/gpumem-cgroup";
-    const std::string group = root + "/group";
+    std::optional<support::MemoryGroup> group;
 };
 
 TEST_F(MemoryCgroup, OfWhoTouchesABufferFirstIsCharged) {
@@ -103,7 +73,7 @@ TEST_F(MemoryCgroup, OfWhoPinsABufferIsCharged) {
 }
 
 TEST_F(MemoryCgroup, AtItsLimitMakesAPinFailAndLeavesNothing) {
-    support::write_file(group + "/memory.max", std::to_string(SIZE / 2));
+    group->limit(SIZE / 2);
     const gpumem::Bo bo = device.create(SIZE);
     const auto map = bo.map();
     map.data()[5 * PAGE] = std::byte{9};
@@ -119,7 +89,7 @@ TEST_F(MemoryCgroup, AtItsLimitMakesAPinFailAndLeavesNothing) {
 
 TEST_F(Accounting, ShowsABufferAsCachedAndUnevictable) {
     const auto kib = [](const char *key) {
-        return value_of("/proc/meminfo", key);
+        return support::value_of("/proc/meminfo", key);
     };
     // Per-CPU counters lag a little.
     constexpr std::uint64_t slack = 1024;

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -91,8 +92,16 @@ std::string fdinfo_memory(int fd, const std::string &key) {
 
 int in_child(const std::function<int()> &body) {
     const pid_t child = ::fork();
-    if (child == 0)
-        ::_exit(body());
+    if (child == 0) {
+        try {
+            ::_exit(body());
+        } catch (const std::exception &error) {
+            std::fprintf(stderr, "a child: %s\n", error.what());
+        } catch (...) {
+            std::fputs("a child: an exception\n", stderr);
+        }
+        ::_exit(CHILD_THREW); // and never go on in the parent's stead
+    }
     if (child < 0)
         throw std::runtime_error("cannot fork");
     int status = 0;

@@ -36,6 +36,9 @@ int open_drm(const std::string &driver, const std::string &node);
 // out some that are 0.
 std::string fdinfo_memory(int fd, const std::string &key);
 
+// What a child ends with when its body throws.
+constexpr int CHILD_THREW = 99;
+
 // Runs @body in a child; returns its wait status.
 int in_child(const std::function<int()> &body);
 

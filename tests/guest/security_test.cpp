@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+// What a user who is not root can see and do; docs/security.md tells it in words.
+#include "support/crumbs.hpp"
+#include "support/debugfs.hpp"
+#include "support/memory_group.hpp"
+#include "support/system.hpp"
+#include "support/test_importer.hpp"
+
+#include <drm/gpumem_drm.h>
+#include <gpumem/gpumem.hpp>
+#include <gtest/gtest.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <deque>
+#include <fcntl.h>
+#include <functional>
+#include <new>
+#include <string>
+#include <vector>
+
+using gpumem::Bo;
+using gpumem::Device;
+using support::PAGE;
+
+namespace {
+
+constexpr uid_t NOBODY = 65534;
+
+class Security : public testing::Test {
+protected:
+    void SetUp() override {
+        ASSERT_EQ(support::shell("chmod a+rw /dev/dri/renderD*"), 0);
+    }
+    void TearDown() override {
+        support::shell("chmod go-rw /dev/dri/renderD*");
+    }
+
+    static int as_nobody(const std::function<int()> &body) {
+        return support::in_child([&] {
+            if (::setgid(NOBODY) || ::setuid(NOBODY))
+                return 100;
+            return body();
+        });
+    }
+};
+
+TEST_F(Security, AUserSeesNoPageFrames) {
+    const int status = as_nobody([] {
+        const Device device = Device::open();
+        const Bo bo = device.create(4 * PAGE);
+        const auto map = bo.map();
+        std::memset(map.data(), 1, map.size());
+        // As if the user had started it; who changes its user is root's to look at.
+        ::prctl(PR_SET_DUMPABLE, 1);
+        // The kernel's own map of the process shows that a page is there.
+        for (const std::uint64_t frame : support::pagemap_frames(map.data(), 4))
+            if (frame)
+                return 1;
+        for (const std::string &name :
+             {support::GPUMEM_DEBUGFS + "objects", support::GPUMEM_DEBUGFS + "pages",
+              std::string("/sys/kernel/tracing/trace"),
+              std::string("/sys/kernel/tracing/events/gpumem/enable")}) {
+            const int fd = ::open(name.c_str(), O_RDONLY | O_CLOEXEC);
+            if (fd >= 0 || errno != EACCES)
+                return 2;
+        }
+        return 0;
+    });
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST_F(Security, MemoryOfOthersIsNeverSeen) {
+    constexpr std::size_t pages = 4096;
+    {
+        // Freed with something in it; what comes next may get the same pages.
+        const Device device = Device::open();
+        const Bo secret = device.create(pages * PAGE);
+        const auto map = secret.map();
+        std::memset(map.data(), 0x5e, map.size());
+    }
+    const int status = as_nobody([] {
+        const Device device = Device::open();
+        const Bo touched = device.create(pages / 2 * PAGE);
+        const Bo pinned = device.create(PAGE);
+        const gpumem::Pin pin = pinned.pin();
+        for (const Bo *bo : {&touched, &pinned}) {
+            const auto map = bo->map();
+            if (!std::ranges::all_of(map.bytes(),
+                                     [](std::byte b) { return b == std::byte{0}; }))
+                return 1;
+        }
+        return 0;
+    });
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+// However many processes and files there are, one user's pins stay in the limit.
+TEST_F(Security, AForkBombOfOpenersPinsNoMoreThanTheLimit) {
+    constexpr int openers = 32;
+    constexpr std::size_t limit = 256; // pages
+    struct Shared {
+        std::atomic<int> pinned{};
+        std::atomic<int> tried{};
+        std::atomic<bool> end{};
+    };
+    void *memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(memory, MAP_FAILED);
+    auto *shared = new (memory) Shared;
+    std::vector<pid_t> children;
+    for (int i = 0; i < openers; ++i) {
+        const pid_t child = ::fork();
+        ASSERT_GE(child, 0);
+        if (child == 0) {
+            const rlimit at_most{limit * PAGE, limit * PAGE};
+            if (::setrlimit(RLIMIT_MEMLOCK, &at_most) || ::setgid(NOBODY) ||
+                ::setuid(NOBODY))
+                ::_exit(1);
+            int status = 0;
+            try {
+                const Device device = Device::open();
+                std::vector<gpumem::Pin> pins;
+                for (int n = 0; n < 8; ++n) {
+                    const Bo bo = device.create(16 * PAGE);
+                    try {
+                        pins.push_back(bo.pin());
+                        shared->pinned += 16;
+                    } catch (const gpumem::Error &error) {
+                        status = error.code().value() == ENOMEM ? status : 2;
+                    }
+                }
+                ++shared->tried;
+                while (!shared->end)
+                    ::usleep(1000);
+            } catch (const std::exception &) {
+                ++shared->tried;
+                status = 3;
+            }
+            ::_exit(status);
+        }
+        children.push_back(child);
+    }
+    while (shared->tried < openers)
+        ::usleep(1000);
+    EXPECT_EQ(shared->pinned, static_cast<int>(limit));
+    shared->end = true;
+    for (const pid_t child : children) {
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        EXPECT_EQ(status, 0);
+    }
+    ::munmap(memory, sizeof(Shared));
+}
+
+// Nor does their memory pass the limit of their cgroup: each wants more than all
+// of them may have.
+TEST_F(Security, AForkBombOfOpenersGetsNoMoreMemoryThanItsGroup) {
+    constexpr int openers = 8;
+    constexpr std::uint64_t limit = 32 << 20;
+    const Device device = Device::open();
+    if (device.stats().backing == GPUMEM_BACKING_KIND_MOPS)
+        GTEST_SKIP() << "pages outside the page cache are counted by the driver only";
+    const auto objects = device.stats().objects;
+    const support::MemoryGroup group;
+    group.limit(limit);
+    std::vector<pid_t> children;
+    for (int i = 0; i < openers; ++i) {
+        const pid_t child = ::fork();
+        ASSERT_GE(child, 0);
+        if (child == 0) {
+            group.enter();
+            if (::setgid(NOBODY) || ::setuid(NOBODY))
+                ::_exit(1);
+            const Device own = Device::open();
+            const Bo bo = own.create(2 * limit);
+            const auto map = bo.map();
+            std::memset(map.data(), 1, map.size());
+            ::_exit(0);
+        }
+        children.push_back(child);
+    }
+    for (const pid_t child : children) {
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        EXPECT_TRUE(WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL ||
+                                            WTERMSIG(status) == SIGBUS))
+            << status;
+    }
+    EXPECT_LE(group.peak(), limit + 64 * PAGE);
+    EXPECT_EQ(device.stats().objects, objects);
+}
+
+// It maps, puts a fence in that never signals, and does nothing more.
+TEST_F(Security, AnImporterThatNeverLetsGoStopsNothingElse) {
+    const Device device = Device::open();
+    std::vector<Bo> held;
+    std::deque<support::TestImporter> importers;
+    for (const char *kind : {"static", "told", "lazy"}) {
+        held.push_back(device.create(64 * PAGE));
+        const auto map = held.back().map();
+        std::memset(map.data(), 1, map.size());
+        const gpumem::DmaBuf dmabuf = held.back().export_dmabuf();
+        importers.emplace_back(dmabuf.fd(), kind);
+        ASSERT_EQ(importers.back()("map"), 0);
+        ASSERT_EQ(importers.back()("fence"), 0);
+    }
+    support::Crumbs crumbs(device);
+    EXPECT_GT(support::move_pages(device, 1000), 0U);
+    EXPECT_EQ(crumbs.first_wrong(), "");
+    // The shrinker does not wait for the fences either.
+    held.front().madvise(GPUMEM_BO_DONTNEED);
+    support::write_file("/proc/sys/vm/drop_caches", "2");
+    EXPECT_EQ(held.front().query().purged, 0U);
+}
+
+TEST_F(Security, AMapOffsetOfAnotherFileIsRefused) {
+    const Device device = Device::open();
+    const Bo bo = device.create(PAGE);
+    drm_gpumem_mmap_offset args{};
+    args.handle = bo.handle();
+    ASSERT_EQ(::ioctl(device.fd(), DRM_IOCTL_GPUMEM_MMAP_OFFSET, &args), 0);
+    const int status = as_nobody([&] {
+        const Device other = Device::open();
+        void *map = ::mmap(nullptr, PAGE, PROT_READ, MAP_SHARED, other.fd(),
+                           static_cast<off_t>(args.offset));
+        return map == MAP_FAILED && errno == EACCES ? 0 : 1;
+    });
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+} // namespace
