@@ -72,15 +72,18 @@ static int gpumem_objects_show(struct seq_file *m, void *v)
 	struct gpumem_object *bo;
 
 	if (v == &gpumem_manager.objects) {
-		seq_puts(m, "# id size resident pins moved state\n");
+		seq_puts(m, "# id size resident pins moved offset state\n");
 		return 0;
 	}
 
 	bo = list_entry(v, struct gpumem_object, link);
 	if (!gpumem_seq_lock(m, bo))
 		return 0;
-	seq_printf(m, "%llu %zu %lu %u %llu %s\n", bo->id, bo->base.size,
-		   bo->resident, bo->pins, bo->moved, gpumem_object_state(bo));
+	/* The offset is the mapping's on the DRM fd: /proc/PID/maps has it too. */
+	seq_printf(m, "%llu %zu %lu %u %llu %#llx %s\n", bo->id, bo->base.size,
+		   bo->resident, bo->pins, bo->moved,
+		   drm_vma_node_offset_addr(&bo->base.vma_node),
+		   gpumem_object_state(bo));
 	mutex_unlock(&bo->lock);
 	return 0;
 }

@@ -228,14 +228,19 @@ TEST(Share, DebugfsAgreesWithQuery) {
     std::istringstream objects(support::read_file(directory + "objects"));
     std::string line;
     std::getline(objects, line);
-    EXPECT_EQ(line, "# id size resident pins moved state");
+    EXPECT_EQ(line, "# id size resident pins moved offset state");
     std::uint64_t id = 0, size = 0, resident = 0, pins = 0, moved = 0;
-    std::string state;
-    objects >> id >> size >> resident >> pins >> moved >> state;
+    std::string offset, state;
+    objects >> id >> size >> resident >> pins >> moved >> offset >> state;
     EXPECT_EQ(size, bo.size());
     EXPECT_EQ(resident, 8U);
     EXPECT_EQ(pins, 1U);
     EXPECT_EQ(state, "pinned");
+    drm_gpumem_mmap_offset args{};
+    args.handle = bo.handle();
+    ASSERT_EQ(::ioctl(device.fd(), DRM_IOCTL_GPUMEM_MMAP_OFFSET, &args), 0);
+    EXPECT_EQ(support::object_at(args.offset), id);
+    EXPECT_EQ(support::object_at(args.offset + PAGE), 0U);
 
     const auto frames = support::page_frames(id);
     EXPECT_EQ(std::set(frames.begin(), frames.end()).size(), 8U);

@@ -36,6 +36,16 @@ std::map<std::uint64_t, ObjectState> object_states() {
     return found;
 }
 
+std::uint64_t object_at(std::uint64_t map_offset) {
+    std::uint64_t id = 0, size = 0, resident = 0, pins = 0, moved = 0, offset = 0;
+    for (const std::string &line : entries("objects"))
+        if (std::istringstream(line) >> id >> size >> resident >> pins >>
+                moved >> std::hex >> offset &&
+            offset == map_offset)
+            return id;
+    return 0;
+}
+
 std::vector<std::uint64_t> object_ids() {
     std::vector<std::uint64_t> ids;
     for (const std::string &line : entries("objects"))

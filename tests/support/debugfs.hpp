@@ -21,6 +21,9 @@ struct ObjectState {
 // Of every object, by its id.
 std::map<std::uint64_t, ObjectState> object_states();
 
+// The object whose buffer has this offset on the DRM fd; 0 if none has.
+std::uint64_t object_at(std::uint64_t map_offset);
+
 // Ids of all objects, oldest first.
 std::vector<std::uint64_t> object_ids();
 
