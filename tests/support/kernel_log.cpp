@@ -29,11 +29,23 @@ std::regex expression(const std::string &kind) {
 
 } // namespace
 
-bool is_kernel_report(const std::string &line) {
+std::vector<std::string> kernel_reports(const std::string &log) {
     static const std::regex report = expression("report");
     static const std::regex harmless = expression("harmless");
-    return std::regex_search(line, report) &&
-           !std::regex_search(line, harmless);
+    static const std::regex traced = expression("traced");
+    std::vector<std::string> found;
+    std::istringstream lines(log);
+    bool stack_follows = false;
+    for (std::string line; std::getline(lines, line);) {
+        if (std::regex_search(line, traced))
+            stack_follows = true;
+        else if (stack_follows && line.find("Call Trace:") != std::string::npos)
+            stack_follows = false;
+        else if (std::regex_search(line, report) &&
+                 !std::regex_search(line, harmless))
+            found.push_back(line);
+    }
+    return found;
 }
 
 KernelLogListener::KernelLogListener()
@@ -62,10 +74,8 @@ std::string KernelLogListener::new_lines() {
 void KernelLogListener::OnTestStart(const testing::TestInfo &) { new_lines(); }
 
 void KernelLogListener::OnTestEnd(const testing::TestInfo &) {
-    std::istringstream lines(new_lines());
-    for (std::string line; std::getline(lines, line);)
-        if (is_kernel_report(line))
-            ADD_FAILURE() << "kernel log: " << line;
+    for (const std::string &line : kernel_reports(new_lines()))
+        ADD_FAILURE() << "kernel log: " << line;
 }
 
 } // namespace support

@@ -5,11 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace support {
 
-// Whether a line of the kernel log is the start of a report.
-bool is_kernel_report(const std::string &line);
+// The lines of a kernel log that begin or belong to a report.
+std::vector<std::string> kernel_reports(const std::string &log);
 
 class KernelLogListener final : public testing::EmptyTestEventListener {
 public:

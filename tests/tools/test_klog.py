@@ -27,7 +27,7 @@ REPORTS = (
     "[   12.345678] BUG: Bad page state in process test  pfn:12345",
     "[   12.345678] refcount_t: underflow; use-after-free.",
     "[   12.345678] list_del corruption, 1->next is LIST_POISON1",
-    "[   12.345678] BUG: KCSAN: data-race in f / g",
+    "[   12.345678] BUG: KCSAN: data-race in gpumem_object_pin [gpumem_helper] / g",
     "[   12.345678] BUG: KFENCE: use-after-free read in f+0x1/0x2",
     "[   12.345678] Unable to handle kernel paging request at virtual address ffff",
     "[   12.345678] general protection fault, probably for non-canonical address 0x1",
@@ -45,6 +45,7 @@ HARMLESS = (
     "[    0.000000] Linux version 6.12.118+deb13-amd64 (debian-kernel@lists.debian.org)",
     "[    0.000000] DEBUG: nothing to see",
     "[    0.140000] Spectre V2 : User space: Vulnerable",
+    "[   12.345678] BUG: KCSAN: data-race in folio_batch_move_lru / lru_add_drain_cpu",
     "[    1.000000] gpumem: loading out-of-tree module taints kernel.",
     "[    1.000000] kmemleak: Kernel memory leak detector initialized",
     "[    1.000000] rcu: Hierarchical RCU implementation.",
@@ -67,6 +68,13 @@ class KernelLog(unittest.TestCase):
 
     def test_leaves_ordinary_lines_alone(self):
         self.assertEqual(klog.reports(list(HARMLESS)), [])
+
+    def test_the_stack_of_the_oom_killer_is_none_and_the_next_is(self):
+        killer = ["[    1.0] gpumem-stress invoked oom-killer: gfp_mask=0x140dca, order=0", "[    1.0] CPU: 0 PID: 1",
+                  "[    1.0] Call Trace:", "[    1.0]  dump_stack_lvl+0x5d/0x80"]
+        self.assertEqual(klog.reports(killer), [])
+        self.assertEqual(klog.reports([*killer, "[    1.0] Call Trace:"]), [4])
+        self.assertEqual(klog.reports([killer[0], REPORTS[0], killer[2]]), [1])
 
     def test_excerpt_starts_just_before_the_report(self):
         lines = [f"line {i}" for i in range(10)] + [REPORTS[0], "RIP: 0010:f"]

@@ -13,6 +13,8 @@ def _expression(word):
 
 _REPORT = _expression("report")
 _HARMLESS = _expression("harmless")
+_TRACED = _expression("traced")
+_STACK = re.compile(r"\bCall Trace:")
 _PANIC = re.compile(r"Kernel panic - not syncing")
 _STAMP = re.compile(r"^\[\s*\d+\.\d+\](?:\[[^]]*\])?\s?")
 _INT3 = re.compile(r"\bOops: int3\b|\bint3: 0000\b")
@@ -20,7 +22,16 @@ _INT3 = re.compile(r"\bOops: int3\b|\bint3: 0000\b")
 
 def reports(lines):
     """Indices of the lines that begin or belong to a kernel report."""
-    return [i for i, line in enumerate(lines) if _REPORT.search(line) and not _HARMLESS.search(line)]
+    found = []
+    traced = False
+    for i, line in enumerate(lines):
+        if _TRACED.search(line):
+            traced = True
+        elif traced and _STACK.search(line):
+            traced = False
+        elif _REPORT.search(line) and not _HARMLESS.search(line):
+            found.append(i)
+    return found
 
 
 def excerpt(lines, before=2, after=60):
