@@ -2,37 +2,28 @@
 // gpumem-stress: threads and processes that do everything one can do with buffers,
 // at random, while memory moves.
 #include "stress/movers.hpp"
+#include "stress/processes.hpp"
 #include "stress/report.hpp"
 #include "stress/totals.hpp"
-#include "stress/worker.hpp"
+#include "support/system.hpp"
 
 #include <gpumem/gpumem.hpp>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
-#include <csignal>
-#include <cstdio>
 #include <exception>
 #include <fmt/format.h>
-#include <functional>
-#include <map>
 #include <new>
+#include <nlohmann/json.hpp>
+#include <numeric>
 #include <random>
+#include <stdexcept>
+#include <string>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <thread>
-#include <unistd.h>
 
 namespace {
 
 using stress::Totals;
-
-struct Options {
-    std::uint64_t seed = 0;
-    unsigned seconds = 60;
-    unsigned processes = 3;
-    stress::WorkerOptions worker;
-};
 
 Totals &shared_totals() {
     void *at = ::mmap(nullptr, sizeof(Totals), PROT_READ | PROT_WRITE,
@@ -42,112 +33,76 @@ Totals &shared_totals() {
     return *new (at) Totals;
 }
 
-// Returns its process, or -1.
-pid_t in_process(const std::function<void()> &body, const stress::Report &report) {
-    std::fflush(nullptr);
-    const pid_t child = ::fork();
-    if (child)
-        return child;
-    int status = 0;
-    try {
-        body();
-    } catch (const std::exception &error) {
-        report.failed(error.what());
-        status = 1;
-    }
-    std::fflush(nullptr);
-    ::_exit(status);
+template <std::size_t N>
+void print(const std::array<std::string_view, N> &names,
+           const std::array<std::atomic<std::uint64_t>, N> &done,
+           const std::array<std::atomic<std::uint64_t>, N> &refused) {
+    for (std::size_t i = 0; i < N; ++i)
+        fmt::print("{:15} {:9} done {:7} refused\n", names[i], done[i].load(),
+                   refused[i].load());
 }
 
-struct Ends {
-    std::uint64_t by_themselves = 0;
-    std::uint64_t killed = 0;
-};
-
-// Keeps as many processes at work as there should be, and kills some.
-Ends run_processes(const Options &options, const stress::Report &report,
-                   Totals &totals) {
-    using clock = std::chrono::steady_clock;
-    const auto end = clock::now() + std::chrono::seconds(options.seconds);
-    std::mt19937_64 random(options.seed);
-    std::map<pid_t, bool> alive; // and whether it was killed
-    std::uint64_t number = 1;
-    Ends ends;
-    while (clock::now() < end && !totals.failures) {
-        while (alive.size() < options.processes) {
-            stress::WorkerOptions worker = options.worker;
-            worker.seed = options.seed + number++;
-            const pid_t child =
-                in_process([&] { stress::work(worker, totals); }, report);
-            if (child < 0)
-                break; // no memory for one more; later, maybe
-            alive.emplace(child, false);
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
-        if (random() % 32 == 0 && !alive.empty()) {
-            auto &[pid, killed] = *std::next(
-                alive.begin(), static_cast<long>(random() % alive.size()));
-            killed = ::kill(pid, SIGKILL) == 0;
-        }
-        int status = 0;
-        for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
-            const bool killed = alive[pid] && WIFSIGNALED(status);
-            if (status && !killed)
-                report.failed(fmt::format("a process ended with status {:#x}",
-                                          status));
-            ++(killed ? ends.killed : ends.by_themselves);
-            alive.erase(pid);
-        }
-    }
-    totals.stop = true;
-    int status = 0;
-    for (pid_t pid; (pid = ::waitpid(-1, &status, 0)) > 0;) {
-        const auto worker = alive.find(pid);
-        if (status && (worker == alive.end() || !worker->second))
-            report.failed(fmt::format("a process ended with status {:#x}",
-                                      status));
-        if (worker != alive.end())
-            ++ends.by_themselves;
-    }
-    return ends;
+template <std::size_t N>
+std::uint64_t sum(const std::array<std::atomic<std::uint64_t>, N> &numbers) {
+    return std::accumulate(numbers.begin(), numbers.end(), std::uint64_t{0});
 }
 
-int stress_all(const Options &options) {
+void write_summary(const std::string &path, const stress::RunOptions &options,
+                   const Totals &totals, std::uint64_t moved) {
+    const nlohmann::json json = {{"seed", options.seed},
+                                 {"operations", sum(totals.done)},
+                                 {"pages_written", totals.pages_written.load()},
+                                 {"pages_verified", totals.pages_verified.load()},
+                                 {"pages_moved", moved},
+                                 {"failures", totals.failures.load()}};
+    support::write_file(path, json.dump() + "\n");
+}
+
+int stress_all(const stress::RunOptions &options, const std::string &summary) {
+    if (support::shell("modprobe brd rd_nr=1 rd_size=4096"))
+        throw std::runtime_error("cannot load brd, the disk for O_DIRECT");
+    support::load_test_module("gpumem_test_importer");
+    support::load_test_module("gpumem_test_contig");
+    // The OOM killer is to take others.
+    support::write_file("/proc/self/oom_score_adj", "-1000");
+
     Totals &totals = shared_totals();
     const stress::Report report(totals, options.seed);
     fmt::print("seed {}\n", options.seed);
-    std::fflush(stdout);
-    const gpumem::Device device = gpumem::Device::open();
+    gpumem::Device device = gpumem::Device::open();
     const auto before = device.stats();
     // The movers are a process too: forking beside threads is no good.
-    in_process([&] { stress::move_memory(options.seed, report, totals); }, report);
-    const Ends ends = run_processes(options, report, totals);
-    const auto after = device.stats();
+    const pid_t movers = stress::in_process(
+        [&] { stress::move_memory(options.seed, report, totals); }, report);
+    const stress::Ends ends =
+        stress::run_processes(options, device, report, totals);
+    int status = 0;
+    if (movers < 0 || ::waitpid(movers, &status, 0) < 0 || status)
+        report.failed("the process that moves memory failed");
+    stress::expect_objects(device, before.objects, report);
 
-    std::uint64_t operations = 0;
-    for (std::size_t i = 0; i < stress::OP_NAMES.size(); ++i) {
-        operations += totals.done[i];
-        fmt::print("{:12} {:9} done {:7} refused\n", stress::OP_NAMES[i],
-                   totals.done[i].load(), totals.refused[i].load());
-    }
+    const std::uint64_t moved = device.stats().moved - before.moved;
+    if (!summary.empty())
+        write_summary(summary, options, totals, moved);
+    print(stress::OP_NAMES, totals.done, totals.refused);
+    print(stress::MOVE_NAMES, totals.moves_done, totals.moves_refused);
     fmt::print("operations {}, pages written {}, verified {} ({} MiB), buffers "
-               "purged {}, processes {} ended and {} killed, memory moved {} "
-               "times, pages moved {}, failures {}\n",
-               operations, totals.pages_written.load(),
+               "purged {}, processes {} ended, {} killed, {} by the OOM killer, {} "
+               "by SIGBUS without memory, {} when the device went, memory moved {} times, pages moved "
+               "{}, failures {}\n",
+               sum(totals.done), totals.pages_written.load(),
                totals.pages_verified.load(), totals.pages_verified.load() / 256,
                totals.purged.load(), ends.by_themselves, ends.killed,
-               totals.moves_asked.load(),
-               after.moved - before.moved, totals.failures.load());
-    if (after.objects != before.objects)
-        report.failed(fmt::format("{} objects are left of {}", after.objects,
-                                  before.objects));
+               ends.oom_killed, ends.out_of_memory, ends.by_unplug, sum(totals.moves_done),
+               moved, totals.failures.load());
     return totals.failures ? 1 : 0;
 }
 
 } // namespace
 
 int main(int argc, char **argv) {
-    Options options;
+    stress::RunOptions options;
+    std::string summary;
     options.seed = std::random_device{}();
     options.worker.operations = 20000;
     CLI::App app{"Do everything one can do with buffers, at random, while memory "
@@ -157,6 +112,17 @@ int main(int argc, char **argv) {
     app.add_option("--seconds", options.seconds, "Time to run")
         ->check(CLI::Range(1U, 1000000U))
         ->capture_default_str();
+    app.add_option("--unplug", options.unplug,
+                   "Seconds between unplugging the device and plugging it in "
+                   "again; 0: never")
+        ->check(CLI::Range(0U, 1000000U))
+        ->capture_default_str();
+    app.add_option("--progress", options.progress,
+                   "Seconds between lines 'progress MOVED VERIFIED FAILURES', in "
+                   "pages; 0: none")
+        ->check(CLI::Range(0U, 1000000U))
+        ->capture_default_str();
+    app.add_option("--summary", summary, "Write the numbers to a file, as JSON");
     app.add_option("--processes", options.processes, "Processes at a time")
         ->check(CLI::Range(1U, 64U))
         ->capture_default_str();
@@ -186,7 +152,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     try {
-        return stress_all(options);
+        return stress_all(options, summary);
     } catch (const std::exception &error) {
         fmt::print(stderr, "gpumem-stress: {}\n", error.what());
         return 1;

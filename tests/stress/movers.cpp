@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: MIT
 #include "stress/movers.hpp"
 
+#include "support/debugfs.hpp"
+#include "support/memory_group.hpp"
 #include "support/system.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
+#include <iterator>
 #include <random>
 #include <string>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <vector>
@@ -41,51 +46,156 @@ std::vector<std::string> movable_blocks() {
     return found;
 }
 
-// Busy is an answer: somebody has pinned a page of it. So is invalid: a block with
-// a hole in it never goes.
-void offline_and_online(const std::string &block, const Report &report) {
-    const int error = support::write_errno(block + "/state", "offline");
-    if (error == 0)
-        support::write_file(block + "/state", "online_movable");
-    else if (error != EBUSY && error != EINTR && error != EINVAL)
-        report.failed(fmt::format("offlining {}: {}", block,
-                                  std::strerror(error)));
-}
+class Movers {
+public:
+    Movers(std::uint64_t seed, const Report &report, Totals &totals)
+        : random_(seed), report_(report), totals_(totals),
+          blocks_(movable_blocks()) {}
 
-// The caller has the device open, so nobody may unload its driver.
-void try_to_unload(const Report &report) {
-    if (::syscall(SYS_delete_module, "gpumem", O_NONBLOCK) == 0)
-        report.failed("the driver was unloaded while its device was open");
-    else if (errno != EBUSY && errno != EAGAIN)
-        report.failed(fmt::format("unloading: {}", std::strerror(errno)));
-}
+    void step() {
+        // Mostly compaction, and seldom what costs memory or much time.
+        static constexpr std::array MOVES{
+            Move::compaction, Move::compaction, Move::compaction, Move::compaction,
+            Move::compaction, Move::compaction, Move::compaction, Move::huge_pages,
+            Move::huge_pages, Move::contiguous, Move::contiguous,
+            Move::contiguous, Move::contiguous, Move::shrinking,  Move::shrinking,  Move::offlining,
+            Move::offlining,  Move::unloading,  Move::soft_offlining,
+            Move::memory_pressure, Move::oom_killer};
+        const Move move = MOVES[random_() % MOVES.size()];
+        const auto i = static_cast<std::size_t>(move);
+        ++(run(move) ? totals_.moves_done : totals_.moves_refused)[i];
+    }
+
+private:
+    bool run(Move move) {
+        switch (move) {
+        case Move::huge_pages:
+            ask_for_huge_pages();
+            return true;
+        case Move::contiguous:
+            return allocate_blocks();
+        case Move::shrinking:
+            support::write_file("/proc/sys/vm/drop_caches", "2");
+            return true;
+        case Move::offlining:
+            return !blocks_.empty() &&
+                   offline_and_online(blocks_[random_() % blocks_.size()]);
+        case Move::soft_offlining:
+            return soft_offline();
+        case Move::unloading:
+            return try_to_unload();
+        case Move::memory_pressure:
+            return make_memory_short();
+        case Move::oom_killer:
+            return call_the_oom_killer();
+        default:
+            support::compact_memory();
+            return true;
+        }
+    }
+
+    // Busy is an answer: somebody has pinned a page of it. So is invalid: a block
+    // with a hole in it never goes.
+    bool offline_and_online(const std::string &block) {
+        const int error = support::write_errno(block + "/state", "offline");
+        if (error == 0)
+            support::write_file(block + "/state", "online_movable");
+        else if (error != EBUSY && error != EINTR && error != EINVAL)
+            report_.failed(fmt::format("offlining {}: {}", block,
+                                       std::strerror(error)));
+        return error == 0;
+    }
+
+    std::vector<std::uint64_t> frames_of_buffers() {
+        std::vector<std::uint64_t> frames;
+        for (const auto &[id, all] : support::all_page_frames())
+            std::ranges::copy_if(all, std::back_inserter(frames),
+                                 [](std::uint64_t frame) { return frame != 0; });
+        return frames;
+    }
+
+    // Whole page blocks in which buffers have pages, one after the other. Busy if
+    // one of their pages is pinned or somebody else's that does not move.
+    bool allocate_blocks() {
+        const auto frames = frames_of_buffers();
+        bool any = false;
+        for (int i = 0; i < 8 && !frames.empty(); ++i) {
+            const auto block = frames[random_() % frames.size()] / BLOCK * BLOCK;
+            const int error =
+                support::write_errno("/sys/kernel/debug/gpumem_test_contig",
+                                     fmt::format("{} {}", block, BLOCK));
+            if (error && error != EBUSY && error != ENOMEM && error != EINTR)
+                report_.failed(fmt::format("contiguous allocation: {}",
+                                           std::strerror(error)));
+            any |= error == 0;
+        }
+        return any;
+    }
+
+    // Each costs a page of the machine.
+    bool soft_offline() {
+        const auto frames = frames_of_buffers();
+        if (soft_offlined_ >= MOST_SOFT_OFFLINED || frames.empty())
+            return false;
+        const int error = support::soft_offline(frames[random_() % frames.size()]);
+        // Busy, or somebody else's by now; no memory to move it to.
+        if (error && error != EBUSY && error != EIO && error != ENOMEM &&
+            error != EOPNOTSUPP)
+            report_.failed(fmt::format("soft-offlining: {}", std::strerror(error)));
+        soft_offlined_ += error == 0;
+        return error == 0;
+    }
+
+    // Main has the device open, so nobody may unload its driver; refusal is what
+    // is to be done.
+    bool try_to_unload() {
+        if (::syscall(SYS_delete_module, "gpumem", O_NONBLOCK) == 0)
+            report_.failed("the driver was unloaded while its device was open");
+        else if (errno != EBUSY && errno != EAGAIN)
+            report_.failed(fmt::format("unloading: {}", std::strerror(errno)));
+        return true;
+    }
+
+    // A child takes nearly all memory that there is, and gives it back: what is
+    // purgeable goes, and who touches a new page may get none.
+    bool make_memory_short() {
+        const std::size_t kib = support::value_of("/proc/meminfo", "MemAvailable:");
+        if (kib < 2 * LEFT_KIB)
+            return false;
+        ++totals_.shortages;
+        const int status = support::in_child([&] {
+            support::write_file("/proc/self/oom_score_adj", "1000");
+            ::mmap(nullptr, (kib - LEFT_KIB) * 1024, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+            return 0;
+        });
+        ++totals_.shortages;
+        return status == 0;
+    }
+
+    // Kills who is worth most to it: the processes that do the work say so.
+    bool call_the_oom_killer() {
+        support::write_file("/proc/sysrq-trigger", "f");
+        return true;
+    }
+
+    static constexpr unsigned MOST_SOFT_OFFLINED = 512;
+    static constexpr std::uint64_t BLOCK = 512; // pages
+    static constexpr std::size_t LEFT_KIB = 32 << 10;
+
+    std::mt19937_64 random_;
+    const Report &report_;
+    Totals &totals_;
+    const std::vector<std::string> blocks_;
+    unsigned soft_offlined_ = 0;
+};
 
 } // namespace
 
 void move_memory(std::uint64_t seed, const Report &report, Totals &totals) {
-    std::mt19937_64 random(seed);
-    const std::vector<std::string> blocks = movable_blocks();
-    for (; !totals.stop; ++totals.moves_asked) {
-        switch (random() % 8) {
-        case 0:
-            ask_for_huge_pages();
-            break;
-        case 1:
-            support::write_file("/proc/sys/vm/drop_caches", "2");
-            break;
-        case 2:
-            try_to_unload(report);
-            break;
-        case 3:
-            if (!blocks.empty()) {
-                offline_and_online(blocks[random() % blocks.size()], report);
-                break;
-            }
-            [[fallthrough]];
-        default:
-            support::compact_memory();
-        }
-    }
+    Movers movers(seed, report, totals);
+    while (!totals.stop)
+        movers.step();
 }
 
 } // namespace stress

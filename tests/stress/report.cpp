@@ -32,13 +32,16 @@ void Report::failed(const std::string &what) const {
 }
 
 void Report::wrong(const std::byte *page, const Stamp &stamp,
-                   std::ptrdiff_t word, const std::string &where) const {
+                   std::ptrdiff_t word, std::uint64_t frame,
+                   const std::string &where) const {
     const auto *words = reinterpret_cast<const std::uint64_t *>(page);
-    const auto frame = support::pagemap_frames(page, 1).front();
+    const auto mapped = support::pagemap_frames(page, 1).front();
     failed(fmt::format("{}: buffer {} page {} version {}: wrong from word {} on "
-                       "({:#x}); the mapping has page frame {}, which is {}",
+                       "({:#x}); the driver has it in page frame {}, the mapping "
+                       "has {}, which is {}",
                        where, stamp.buffer, stamp.page, stamp.version, word,
-                       words[word], frame, frame ? driver_frame(frame) : "hidden"));
+                       words[word], frame, mapped,
+                       mapped ? driver_frame(mapped) : "hidden"));
     std::string trace = support::read_file("/sys/kernel/tracing/trace");
     if (trace.size() > TRACE_TAIL)
         trace.erase(0, trace.size() - TRACE_TAIL);

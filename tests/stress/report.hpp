@@ -17,10 +17,14 @@ public:
     // Anything but a wrong byte.
     void failed(const std::string &what) const;
 
-    // @page reads other than @stamp from @word on. Prints the page frame that the
-    // mapping has, and whose the driver says that it is.
+    // @page reads other than @stamp from @word on, and the driver has the page in
+    // @frame, 0 if it has none. Prints the page frame of the mapping too, and whose
+    // the driver says that it is.
     void wrong(const std::byte *page, const Stamp &stamp, std::ptrdiff_t word,
-               const std::string &where) const;
+               std::uint64_t frame, const std::string &where) const;
+
+    // The device is being unplugged, so calls may fail.
+    [[nodiscard]] bool gone() const { return totals_.gone; }
 
 private:
     Totals &totals_;

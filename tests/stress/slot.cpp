@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "stress/slot.hpp"
 
+#include "support/debugfs.hpp"
+
+#include <drm/gpumem_drm.h>
+#include <sys/ioctl.h>
+
 namespace stress {
 
 void Slot::fill(const gpumem::Device &device, std::uint64_t pages,
                 std::uint64_t buffer) {
+    device_ = &device;
     bo = device.create(pages * support::PAGE);
     map = bo.map();
     dontneed = false;
@@ -20,12 +26,21 @@ void Slot::clear() {
     versions.clear();
 }
 
+std::uint64_t Slot::driver_frame(std::size_t page) const {
+    drm_gpumem_mmap_offset args{};
+    args.handle = bo.handle();
+    if (::ioctl(device_->fd(), DRM_IOCTL_GPUMEM_MMAP_OFFSET, &args))
+        return 0;
+    const auto frames = support::page_frames(support::object_at(args.offset));
+    return page < frames.size() ? frames[page] : 0;
+}
+
 void Slot::check(const std::byte *at, std::size_t page, const Report &report,
                  Totals &totals, const std::string &where) const {
     const Stamp expected = stamp(page);
     const std::ptrdiff_t word = first_wrong_word(at, expected);
     if (word != INTACT)
-        report.wrong(at, expected, word, where);
+        report.wrong(at, expected, word, driver_frame(page), where);
     ++totals.pages_verified;
 }
 

@@ -75,6 +75,10 @@ public:
     std::vector<gpumem::Pin> pins;
 
 private:
+    // The page frame that the driver has for a page; 0 if it has none.
+    [[nodiscard]] std::uint64_t driver_frame(std::size_t page) const;
+
+    const gpumem::Device *device_ = nullptr;
     std::vector<std::atomic<bool>> busy;
 };
 

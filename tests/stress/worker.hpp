@@ -4,12 +4,19 @@
 
 #include "stress/totals.hpp"
 
+#include <cstddef>
 #include <cstdint>
 
 namespace stress {
 
+// A disk that moves data by DMA, or as if: what O_DIRECT is for.
+inline constexpr const char *DISK = "/dev/ram0";
+inline constexpr std::size_t DISK_PAGES = 1024;
+
 struct WorkerOptions {
     std::uint64_t seed = 0;
+    // Lives in a group that has too little memory for it.
+    bool limited = false;
     unsigned threads = 2;
     unsigned slots = 12;
     unsigned max_pages = 256;

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// What a thread lets the kernel do with the pages of a buffer: by references of its
+// own, and by other devices.
+#include "stress/thread.hpp"
+
+#include "support/test_importer.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <optional>
+#include <system_error>
+#include <sys/uio.h>
+#include <unistd.h>
+
+using support::PAGE;
+
+namespace stress {
+
+bool Thread::vm_readv(Slot &slot) {
+    const std::size_t page = below(slot.pages());
+    const auto lock = slot.lock(page);
+    if (!lock)
+        return false;
+    const iovec to{copy_.data(), PAGE};
+    const iovec from{slot.address(page), PAGE};
+    const ssize_t got = ::process_vm_readv(::getpid(), &to, 1, &from, 1, 0);
+    if (got < 0)
+        return has_pages_ ? refused("process_vm_readv", {})
+                          : refused("process_vm_readv", {EFAULT});
+    check(slot, copy_.data(), page, "process_vm_readv");
+    return true;
+}
+
+bool Thread::vmsplice(Slot &slot) {
+    const std::size_t page = below(slot.pages());
+    const auto lock = slot.lock(page);
+    if (!lock)
+        return false;
+    std::array<int, 2> ends{};
+    if (::pipe(ends.data()))
+        return refused("pipe", {ENFILE, EMFILE});
+    const gpumem::UniqueFd out(ends[0]);
+    const gpumem::UniqueFd in(ends[1]);
+    const iovec from{slot.address(page), PAGE};
+    if (::vmsplice(in.get(), &from, 1, 0) < 0)
+        return has_pages_ ? refused("vmsplice", {})
+                          : refused("vmsplice", {EFAULT});
+    if (::read(out.get(), copy_.data(), PAGE) != static_cast<ssize_t>(PAGE))
+        return refused("read of a pipe", {});
+    check(slot, copy_.data(), page, "vmsplice");
+    return true;
+}
+
+// To the disk, back into other memory, and back into the buffer itself.
+bool Thread::direct_io(Slot &slot) {
+    const std::size_t page = below(slot.pages());
+    const auto lock = slot.lock(page);
+    if (!lock)
+        return false;
+    // A part of the disk that nobody else has; the lock goes with the process.
+    const off_t at = static_cast<off_t>(below(DISK_PAGES) * PAGE);
+    flock part{};
+    part.l_type = F_WRLCK;
+    part.l_start = at;
+    part.l_len = PAGE;
+    if (::fcntl(disk_.get(), F_OFD_SETLK, &part))
+        return refused("lock of the disk", {EAGAIN, EACCES});
+    bool done = false;
+    const auto all = static_cast<ssize_t>(PAGE);
+    if (::pwrite(disk_.get(), slot.address(page), PAGE, at) != all) {
+        has_pages_ ? refused("direct write", {}) : refused("direct write", {EFAULT});
+    } else if (::pread(disk_.get(), copy_.data(), PAGE, at) != all ||
+               ::pread(disk_.get(), slot.address(page), PAGE, at) != all) {
+        refused("direct read", {});
+    } else {
+        check(slot, copy_.data(), page, "O_DIRECT write");
+        check(slot, slot.address(page), page, "O_DIRECT read");
+        done = true;
+    }
+    part.l_type = F_UNLCK;
+    ::fcntl(disk_.get(), F_OFD_SETLK, &part);
+    return done;
+}
+
+// Another device maps the buffer, has a fence in it, and sees what we see: nobody
+// else writes meanwhile.
+bool Thread::attach(Slot &slot) {
+    static constexpr std::array KINDS{"static", "told", "lazy"};
+    const gpumem::DmaBuf dmabuf = slot.bo.export_dmabuf();
+    std::optional<support::TestImporter> attached;
+    try {
+        attached.emplace(dmabuf.fd(), KINDS[below(KINDS.size())]);
+        errno = (*attached)("map");
+    } catch (const std::system_error &error) {
+        errno = error.code().value();
+    }
+    // Busy: its pages must be replaced first, and somebody has one of them now.
+    if (errno)
+        return refused("attachment", {EBUSY});
+    const support::TestImporter &importer = *attached;
+    if (below(2))
+        importer("fence");
+    std::uint64_t sum = 0;
+    for (std::size_t page = 0; page < slot.pages(); ++page) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, slot.address(page), sizeof word);
+        sum += word;
+    }
+    const auto seen = importer.get_all();
+    if (seen.at("mapped") && seen.at("sum") != sum)
+        report_.failed(fmt::format("buffer {}: an importer sees other pages",
+                                   slot.number));
+    return true;
+}
+
+} // namespace stress
