@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""tools/soak: what it reads of a round, what it keeps, which words it refuses."""
+
+import contextlib
+import io
+import pathlib
+import tempfile
+import unittest
+
+from gpumem_soak import main, rounds, state
+from gpumem_vm.errors import VmError
+
+
+class Soak(unittest.TestCase):
+    def test_reads_progress_and_frames_and_nothing_else(self):
+        counts = rounds.Counts()
+        self.assertTrue(counts.read("progress 10 20 0\n"))
+        self.assertTrue(counts.read("drawn 8 0\n"))
+        self.assertTrue(counts.read("drawn 8 1\n"))
+        self.assertTrue(counts.read("progress 30 40 2\n"))
+        self.assertFalse(counts.read("write   5 done   1 refused\n"))
+        self.assertEqual(counts, rounds.Counts(30, 40, 16, 1, 2))
+
+    def test_state_survives_and_gives_the_next_seed(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory, "new", "state.json")
+            total = state.State(7, rounds=2, pages_moved=5)
+            total.save(path)
+            self.assertEqual(state.load(path), total)
+            self.assertEqual(state.load(path).seed, 9)
+
+    def test_resume_without_a_soak_or_with_something_else_is_an_error(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory, "state.json")
+            with self.assertRaisesRegex(VmError, "no soak to resume"):
+                state.load(path)
+            for text in ("", "[]", '{"first_seed": 1, "bees": 2}'):
+                path.write_text(text, encoding="utf-8")
+                with self.subTest(text), self.assertRaisesRegex(VmError, "not what a soak has written"):
+                    state.load(path)
+
+    def test_refuses_other_words_in_one_line(self):
+        for words in ([], ["--hours", "0"], ["--hours", "x"], ["--hours", "1", "--round", "0"], ["--hours", "1", "--seed", "-1"],
+                      ["--hours", "1", "--seed", "1", "--resume"], ["--hours", "1", "--kernel", "six"]):
+            said = io.StringIO()
+            with self.subTest(words), contextlib.redirect_stderr(said), self.assertRaises(SystemExit) as end:
+                main.main(words)
+            self.assertEqual(end.exception.code, 2)
+            self.assertEqual(said.getvalue().count("\n"), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()

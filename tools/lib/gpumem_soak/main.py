@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""The command line of tools/soak."""
+
+import argparse
+import random
+import re
+import signal
+import sys
+import time
+
+from gpumem_test import programs
+from gpumem_vm import build, kernels, setup
+from gpumem_vm.arguments import OneLineParser
+from gpumem_vm.errors import VmError
+
+from . import rounds, state
+
+DESCRIPTION = """\
+Run the demo's gallery, gpumem-stress and gpumem storm together for hours, in
+rounds of a guest each, with every backing in turn. One line tells how far it
+is; the end is a summary."""
+
+EPILOG = """\
+Each round has a seed, the first one's plus its number. out/soak/state.json is
+written after each round; --resume goes on from there, with the next seed.
+
+Exit status: 0, 1 if something was wrong (the seed and the log of the round are
+told), 2 for a wrong command line, 130 when interrupted.
+Details: docs/testing.md"""
+
+STATE = rounds.OUT / "state.json"
+
+
+def _hours(text):
+    if not re.fullmatch(r"\d{1,4}(\.\d{1,3})?", text) or not 0.01 <= float(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of hours from 0.01 to 1000")
+    return float(text)
+
+
+def _minutes(text):
+    if not re.fullmatch(r"\d{1,3}", text) or not 1 <= int(text) <= 600:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of minutes from 1 to 600")
+    return int(text)
+
+
+def _seed(text):
+    if not re.fullmatch(r"\d{1,15}", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a seed")
+    return int(text)
+
+
+def parser():
+    result = OneLineParser(prog="tools/soak", description=DESCRIPTION, epilog=EPILOG)
+    result.add_argument("--hours", metavar="H", type=_hours, required=True, help="how long, such as 0.5")
+    result.add_argument("--round", metavar="MINUTES", type=_minutes, default=20, help="length of a round (default 20)")
+    result.add_argument("--kernel", metavar="SERIES", default=kernels.DEFAULT,
+                        help=f"Debian kernel series for the guest (default {kernels.DEFAULT})")
+    start = result.add_mutually_exclusive_group()
+    start.add_argument("--seed", metavar="N", type=_seed, help="of the first round (default: random)")
+    start.add_argument("--resume", action="store_true", help="go on from the last round of the soak before")
+    return result
+
+
+class Line:
+    """The one line of progress: in place on a terminal, now and then elsewhere."""
+
+    INTERVAL = 60
+
+    def __init__(self, stream):
+        self._stream = stream
+        self._terminal = stream.isatty()
+        self._next = 0.0
+
+    def show(self, text):
+        if self._terminal:
+            self._stream.write(f"\r\033[K{text}")
+        elif time.monotonic() >= self._next:
+            self._next = time.monotonic() + self.INTERVAL
+            self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def close(self):
+        if self._terminal:
+            self._stream.write("\n")
+
+
+def told(total, seconds):
+    return (f"{seconds / 3600:.2f} h, {total.rounds} rounds: {total.pages_moved} pages moved, "
+            f"{total.pages_verified * 4096} bytes verified, {total.operations} operations, {total.frames} frames drawn and "
+            f"{total.frames_wrong} wrong, {total.failures} failures")
+
+
+def _soak(parsed, total, backings):
+    begun = time.monotonic()
+    before = total.seconds
+    line = Line(sys.stderr)
+    while (left := parsed.hours * 3600 - (time.monotonic() - begun)) >= 30:
+        seconds = int(min(parsed.round * 60, left))
+        backing = backings[total.rounds % len(backings)]
+
+        def show(counts):
+            line.show(f"{(before + time.monotonic() - begun) / 3600:.2f} h, seed {total.seed}, {backing}: "
+                      f"{total.pages_moved + counts.pages_moved} pages moved, "
+                      f"{(total.pages_verified + counts.pages_verified) // 256} MiB verified, "
+                      f"{total.failures + counts.failures + counts.frames_wrong} failures")
+
+        try:
+            counts, operations = rounds.run(parsed.kernel, backing, total.seed, seconds, show)
+        finally:
+            line.close()
+        total.pages_moved += counts.pages_moved
+        total.pages_verified += counts.pages_verified
+        total.frames += counts.frames
+        total.frames_wrong += counts.frames_wrong
+        total.failures += counts.failures
+        total.operations += operations
+        total.rounds += 1
+        total.seconds = before + time.monotonic() - begun
+        total.save(STATE)
+    print(told(total, total.seconds), flush=True)
+    return 1 if total.failures or total.frames_wrong or not total.rounds else 0
+
+
+def main(arguments):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    parsed = parser().parse_args(arguments)
+    if parsed.kernel != kernels.LATEST and not re.fullmatch(r"\d+\.\d+", parsed.kernel):
+        parser().error(f"'{parsed.kernel}' is not a kernel series: say 6.12, another X.Y, or latest")
+    try:
+        total = state.load(STATE) if parsed.resume else state.State(
+            random.SystemRandom().randrange(10**9) if parsed.seed is None else parsed.seed)
+        setup.install()
+        if build.main(["--kernel", parsed.kernel]):
+            return 1
+        return _soak(parsed, total, programs.backings(parsed.kernel))
+    except (VmError, OSError) as error:
+        print(f"tools/soak: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; --resume goes on after the last whole round", file=sys.stderr)
+        return 130

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""One round of the soak: a guest that runs tests/soak/round, and what it says."""
+
+import dataclasses
+import json
+import re
+import shutil
+import subprocess
+
+from gpumem_vm.build import REPOSITORY
+from gpumem_vm.errors import VmError
+
+# Enough for the gallery, stress and storm side by side; ZONE_MOVABLE can be offlined.
+GUEST = ("--mem", "1536", "--append", "movablecore=512M")
+FRAMES = 8
+# What a guest may take beyond the round's own time: its start, the walk at rest, the last walk.
+GRACE_SECONDS = 900
+
+_PROGRESS = re.compile(r"^progress (\d+) (\d+) (\d+)$")
+_DRAWN = re.compile(r"^drawn (\d+) (\d+)$")
+OUT = REPOSITORY / "out/soak"
+
+
+@dataclasses.dataclass
+class Counts:
+    """Of one round, as far as it has come."""
+    pages_moved: int = 0
+    pages_verified: int = 0
+    frames: int = 0
+    frames_wrong: int = 0
+    failures: int = 0
+
+    def read(self, line):
+        """Whether the line was one that counts."""
+        if match := _PROGRESS.match(line):
+            self.pages_moved, self.pages_verified, self.failures = map(int, match.groups())
+        elif match := _DRAWN.match(line):
+            self.frames += int(match.group(1))
+            self.frames_wrong += int(match.group(2))
+        else:
+            return False
+        return True
+
+
+def command(kernel, backing, seed, seconds):
+    return [str(REPOSITORY / "tools/vm"), "--kernel", kernel, "--backing", backing, *GUEST, "--timeout", str(seconds + GRACE_SECONDS),
+            "--", "tests/soak/round", str(OUT), str(seed), str(seconds), str(FRAMES)]
+
+
+def run(kernel, backing, seed, seconds, show):
+    """Run a round; show(counts) while it goes on. Its Counts and its operations; VmError tells how it failed."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    summary = OUT / "stress.json"
+    summary.unlink(missing_ok=True)
+    counts = Counts()
+    log = OUT / f"round-{seed}.log"
+    with log.open("w", encoding="utf-8") as said, \
+            subprocess.Popen(command(kernel, backing, seed, seconds), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=said, text=True, errors="replace") as process:
+        try:
+            for line in process.stdout:
+                if counts.read(line):
+                    show(counts)
+                else:
+                    said.write(line)
+                    said.flush()
+            status = process.wait()
+        except BaseException:
+            process.terminate()
+            raise
+    if status:
+        raise VmError(f"the round with seed {seed} on {kernel} {backing} failed with status {status}: see {log}")
+    found = json.loads(summary.read_text(encoding="utf-8"))
+    counts.pages_moved, counts.pages_verified = found["pages_moved"], found["pages_verified"]
+    counts.failures = found["failures"]
+    shutil.move(summary, OUT / f"round-{seed}.json")
+    return counts, found["operations"]
