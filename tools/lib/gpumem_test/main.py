@@ -5,7 +5,7 @@ import re
 import sys
 import time
 
-from gpumem_vm import build, kernels, setup
+from gpumem_vm import build, debug_kernel, kernels, setup
 from gpumem_vm.arguments import OneLineParser
 from gpumem_vm.errors import VmError
 
@@ -34,8 +34,11 @@ def parser():
                        help=f"Debian kernel series for the guest (default {kernels.DEFAULT})")
     which.add_argument("--all", action="store_true",
                        help=f"every kernel series that the module supports ({', '.join(SUPPORTED)})")
-    result.add_argument("--debug", action="store_true",
-                        help="only the guest's tests, on the debug kernel of each series")
+    kind = result.add_mutually_exclusive_group()
+    kind.add_argument("--debug", dest="kind", action="store_const", const=debug_kernel.DEBUG,
+                      help="only the guest's tests, on the debug kernel of each series")
+    kind.add_argument("--kcsan", dest="kind", action="store_const", const=debug_kernel.KCSAN,
+                      help="the same on the kernel that detects data races")
     result.add_argument("filter", nargs="?", default="*", metavar="FILTER", help="GoogleTest filter pattern")
     return result
 
@@ -59,8 +62,8 @@ class _Results(list):
         return found
 
 
-def _build(kernel, debug=False):
-    done = build.main(["--kernel", kernel, *(["--debug"] if debug else [])])
+def _build(kernel, kind=None):
+    done = build.main(["--kernel", kernel, *([f"--{kind}"] if kind else [])])
     return [Result("build", kernel, FAILED, 0, "the build failed: its words are above")] if done else []
 
 
@@ -79,13 +82,13 @@ def run(series, pattern, found):
     found += vm_contract.run(series[0], pattern, report)
 
 
-def run_debug(series, pattern, found):
+def run_debug(series, kind, pattern, found):
     """The guest's tests on debug kernels; what the host says does not depend on the kernel."""
     for kernel in series:
-        if found.add(_build(kernel, debug=True)):
+        if found.add(_build(kernel, kind)):
             continue
-        for backing in programs.backings(kernel, debug=True):
-            found += programs.run_guest(kernel, backing, pattern, report, debug=True)
+        for backing in programs.backings(kernel, kind):
+            found += programs.run_guest(kernel, backing, pattern, report, kind)
 
 
 def close(found, seconds):
@@ -115,7 +118,10 @@ def main(arguments):
     try:
         setup.install()
         series = SUPPORTED if parsed.all else (parsed.kernel,)
-        (run_debug if parsed.debug else run)(series, parsed.filter, found)
+        if parsed.kind:
+            run_debug(series, parsed.kind, parsed.filter, found)
+        else:
+            run(series, parsed.filter, found)
     except (VmError, OSError) as error:
         found.add([Result("setup", "the run", FAILED, 0, str(error))])
     except KeyboardInterrupt:

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-from gpumem_vm import build, debug_kernel, kernels, modules
+from gpumem_vm import build, debug_kernel, modules
 from gpumem_vm.errors import GUEST_DIED, KERNEL_REPORT, OWN_FAILURE, TIMED_OUT
 
 from . import results
@@ -30,10 +30,9 @@ GUESTS = (
 )
 # The guest's tests must end within this; the whole of tools/test has ten minutes.
 GUEST_SECONDS = 420
-# A debug kernel is many times slower and has less memory for others. The tests of
-# injected faults ask whose each page is.
+# A debug kernel is many times slower and has less memory for others.
 DEBUG_GUEST_SECONDS = 4200
-DEBUG_OPTIONS = ["--debug", "--mem", "2048", "--append", "page_owner=on"]
+DEBUG_OPTIONS = ["--mem", "2048"]
 
 _PROGRESS = re.compile(r"^\[\s*(OK|FAILED|SKIPPED)\s*\] (\S+\.[^\s,]+)(?:.*\((\d+) ms\))?")
 _RUNNING = re.compile(r"^\[ RUN\s*\] (\S+)")
@@ -97,13 +96,16 @@ def run_units(pattern):
     return found
 
 
-def backings(kernel, debug=False):
+def backings(kernel, kind=None):
     """The backings that the module has for a kernel, once that was built."""
-    return modules.backings(modules.gpumem((debug_kernel if debug else kernels).get(kernel), REPOSITORY))
+    return modules.backings(modules.gpumem(debug_kernel.get(kernel, kind), REPOSITORY))
 
 
-def run_guest(kernel, backing, pattern, report, debug=False):
-    """Run the guest's tests, a boot for each kind of guest; report() gets each one as it ends."""
+def run_guest(kernel, backing, pattern, report, kind=None, home=REPOSITORY):
+    """Run the guest's tests, a boot for each kind of guest; report() gets each one as it ends.
+
+    kind: of debug kernel, if it is one; home: the repository whose module is loaded.
+    """
     if not GUEST_PROGRAM.exists():
         return [Result("guest", GUEST_PROGRAM.name, FAILED, 0, "the program was not built")]
     expected = _list(GUEST_PROGRAM, pattern)
@@ -113,18 +115,20 @@ def run_guest(kernel, backing, pattern, report, debug=False):
     for number, (what, options, belongs, only) in enumerate(GUESTS):
         names = [name for name in expected if belongs(name, backing) and only in (None, backing)]
         if names:
-            path = RESULTS / f"guest-{kernel}{'-debug' if debug else ''}-{backing}-{number}.json"
-            words = ["--kernel", kernel, "--backing", backing, *options, *(DEBUG_OPTIONS if debug else [])]
-            seconds = DEBUG_GUEST_SECONDS if debug else GUEST_SECONDS
-            found += _run_one(f"guest {kernel}{' debug' if debug else ''} {backing}{what}",
-                              [*words, "--timeout", str(seconds)], names, path, report)
+            path = home / "build/guest/results" / f"guest-{kernel}{f'-{kind}' if kind else ''}-{backing}-{number}.json"
+            # The tests themselves are always this repository's.
+            share = [] if home == REPOSITORY else ["--share", str(REPOSITORY)]
+            words = [*share, "--kernel", kernel, "--backing", backing, *options, *([f"--{kind}", *DEBUG_OPTIONS] if kind else [])]
+            seconds = DEBUG_GUEST_SECONDS if kind else GUEST_SECONDS
+            found += _run_one(f"guest {kernel}{f' {kind}' if kind else ''} {backing}{what}",
+                              [str(home / "tools/vm"), *words, "--timeout", str(seconds)], names, path, report)
     return found
 
 
-def _run_one(suite, options, expected, path, report):
-    RESULTS.mkdir(parents=True, exist_ok=True)
+def _run_one(suite, vm, expected, path, report):
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
-    command = [str(REPOSITORY / "tools/vm"), *options, "--", str(GUEST_PROGRAM),
+    command = [*vm, "--", str(GUEST_PROGRAM),
                f"--gtest_filter={':'.join(expected)}", f"--gtest_output=json:{path}", "--gtest_color=no"]
     tail, running, ended = [], "its start", False
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,

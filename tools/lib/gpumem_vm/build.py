@@ -21,7 +21,9 @@ def parser():
     result = OneLineParser(prog="tools/lib/build-guest", description=DESCRIPTION)
     result.add_argument("--kernel", metavar="SERIES", default=kernels.DEFAULT,
                         help=f"Debian kernel series (default {kernels.DEFAULT})")
-    result.add_argument("--debug", action="store_true", help="for that series' debug kernel")
+    kind = result.add_mutually_exclusive_group()
+    for name in debug_kernel.CONFIGS:
+        kind.add_argument(f"--{name}", dest="kind", action="store_const", const=name, help=f"for that series' {name} kernel")
     result.add_argument("--tests", action="store_true",
                         help="also run the unit tests in the build root, writing JUnit results to build/guest/ctest.xml")
     return result
@@ -55,7 +57,7 @@ def unit_tests():
 def main(arguments):
     parsed = parser().parse_args(arguments)
     try:
-        kernel = debug_kernel.get(parsed.kernel) if parsed.debug else kernels.get(parsed.kernel)
+        kernel = debug_kernel.get(parsed.kernel, parsed.kind)
         modules.vkms(kernel)
         modules.test_modules(kernel, REPOSITORY)
         project()

@@ -9,7 +9,7 @@ import shlex
 import signal
 import sys
 
-from . import cache, kernels, session
+from . import cache, debug_kernel, kernels, session
 from .errors import OWN_FAILURE, VmError
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
@@ -84,7 +84,11 @@ def parser():
     add = result.add_argument
     add("--kernel", metavar="SERIES", default=kernels.DEFAULT,
         help=f"Debian kernel series, such as {kernels.DEFAULT} (the default), or latest")
-    add("--debug", action="store_true", help="that series' kernel with sanitizers and lock checking (built once)")
+    kind = result.add_mutually_exclusive_group().add_argument
+    kind("--debug", dest="kind", action="store_const", const=debug_kernel.DEBUG,
+         help="that series' kernel with sanitizers and lock checking (built once)")
+    kind("--kcsan", dest="kind", action="store_const", const=debug_kernel.KCSAN,
+         help="that series' kernel with the detector of data races (built once)")
     add("--mem", metavar="MiB", type=_number(256, 1 << 20, "a size in MiB"), default=1024,
         help="the guest's memory (default 1024)")
     add("--cpus", metavar="N", type=_number(1, 64, "a number of CPUs"), default=2,
@@ -115,7 +119,7 @@ def options(arguments, stdin=sys.stdin):
     if not command and not stdin.isatty():
         script = stdin.buffer.read()
     return session.Options(
-        repository=REPOSITORY, command=command, kernel=parsed.kernel, debug=parsed.debug, mem=parsed.mem, cpus=parsed.cpus,
+        repository=REPOSITORY, command=command, kernel=parsed.kernel, kind=parsed.kind, mem=parsed.mem, cpus=parsed.cpus,
         backing=parsed.backing, vkms=parsed.vkms, module=parsed.module, share=parsed.share,
         append=[word for words in parsed.append for word in words], timeout=parsed.timeout, script=script)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The debug kernel of a series: Debian's source with sanitizers and lock checking.
+"""The debug kernels of a series: Debian's source with what finds mistakes.
 
-It lies in the cache as Debian's own kernels do, so nothing else knows that it
-was built here.
+They lie in the cache as Debian's own kernels do, so nothing else knows that they
+were built here.
 """
 
 import os
@@ -15,21 +15,28 @@ import sys
 from . import cache, kernels, rootfs, sandbox
 from .errors import VmError
 
-CONFIG = pathlib.Path(__file__).with_name("debug.config")
-RECIPE = "1"
+DEBUG = "debug"
+KCSAN = "kcsan"
+CONFIGS = {kind: [pathlib.Path(__file__).with_name(name) for name in ("guest.config", f"{kind}.config")]
+           for kind in (DEBUG, KCSAN)}
+RECIPE = "2"
 
-# Words without which the kernel would not be what it is for. The others of
-# debug.config may be missing in a series.
-REQUIRED = ("KASAN_INLINE", "PROVE_LOCKING", "DEBUG_VM", "DEBUG_ATOMIC_SLEEP", "DEBUG_KMEMLEAK", "DEBUG_OBJECTS", "UBSAN",
-            "PAGE_OWNER", "PAGE_TABLE_CHECK", "FAULT_INJECTION_DEBUG_FS", "FAILSLAB", "FAIL_PAGE_ALLOC", "KCOV",
-            "DMA_API_DEBUG", "CMA", "MEMCG", "IKCONFIG_PROC", "DRM_VKMS", "DRM_VGEM", "ZRAM", "UDMABUF", "VIRTIO_BLK",
-            "VIRTIO_CONSOLE", "SQUASHFS", "OVERLAY_FS", "9P_FS", "NET_9P_VIRTIO", "MEMORY_FAILURE", "MEMORY_HOTREMOVE", "NUMA_EMU")
+# Words without which a kernel would not be what it is for. The others of its
+# configuration may be missing in a series.
+_GUEST = ("DRM_VKMS", "DRM_VGEM", "ZRAM", "UDMABUF", "CMA", "MEMCG", "IKCONFIG_PROC", "VIRTIO_BLK", "VIRTIO_CONSOLE", "SQUASHFS",
+          "OVERLAY_FS", "9P_FS", "NET_9P_VIRTIO", "MEMORY_FAILURE", "MEMORY_HOTREMOVE", "NUMA_EMU", "BLK_DEV_RAM")
+REQUIRED = {
+    DEBUG: (*_GUEST, "KASAN_INLINE", "PROVE_LOCKING", "DEBUG_VM", "DEBUG_ATOMIC_SLEEP", "DEBUG_KMEMLEAK", "DEBUG_OBJECTS",
+            "UBSAN", "PAGE_OWNER", "PAGE_TABLE_CHECK", "FAULT_INJECTION_DEBUG_FS", "FAILSLAB", "FAIL_PAGE_ALLOC", "KCOV",
+            "DMA_API_DEBUG"),
+    KCSAN: (*_GUEST, "KCSAN", "DEBUG_VM", "DEBUG_ATOMIC_SLEEP"),
+}
 
 # What building an external module takes of a source tree.
 _KEEP = ("Makefile", ".config", "Module.symvers", "System.map", "include", "arch/x86", "scripts", "tools/objtool")
 
 
-def missing(config, required=REQUIRED):
+def missing(config, required):
     """Words that a .config does not have as y or m."""
     there = set(re.findall(r"^CONFIG_(\w+)=[ym]$", config, re.MULTILINE))
     return [word for word in required if word not in there]
@@ -45,15 +52,16 @@ def _run(scratch, *commands):
             raise VmError(f"the debug kernel does not build: '{sandbox.shown(command)}' failed, its last words are above")
 
 
-def _build(scratch):
-    (scratch / "debug.config").write_bytes(CONFIG.read_bytes())
+def _build(scratch, kind):
+    for path in CONFIGS[kind]:
+        shutil.copyfile(path, scratch / path.name)
     make = ["make", "-s", f"-j{os.cpu_count()}", "KBUILD_BUILD_USER=gpumem", "KBUILD_BUILD_HOST=gpumem"]
     _run(scratch, [*make, "x86_64_defconfig"],
-         ["scripts/kconfig/merge_config.sh", "-m", ".config", "/kernel/debug.config"],
+         ["scripts/kconfig/merge_config.sh", "-m", ".config", *(f"/kernel/{path.name}" for path in CONFIGS[kind])],
          [*make, "olddefconfig"])
-    lacking = missing((scratch / "source/.config").read_text(encoding="utf-8"))
+    lacking = missing((scratch / "source/.config").read_text(encoding="utf-8"), REQUIRED[kind])
     if lacking:
-        raise VmError(f"the debug kernel's configuration lacks {', '.join(lacking)}")
+        raise VmError(f"the {kind} kernel's configuration lacks {', '.join(lacking)}")
     _run(scratch, [*make, "bzImage", "modules"],
          [*make, "INSTALL_MOD_PATH=/kernel/usr", "DEPMOD=true", "modules_install"],
          ["sh", "-c", "make -s kernelrelease >/kernel/release"])
@@ -81,18 +89,20 @@ def _arrange(scratch):
                    binds=[(scratch, "/kernel")])
 
 
-def get(series):
-    """The debug kernel of a series ("6.12", "latest"); built on first use."""
+def get(series, kind=None):
+    """The kernel of a series ("6.12", "latest"): Debian's own, or a debug kernel, built on first use."""
     plain = kernels.get(series)
+    if kind is None:
+        return plain
 
     def make(scratch):
         scratch.mkdir(mode=0o755)
         (scratch / "source").mkdir()
         kernels.unpack_source(plain.series, scratch / "source")
-        cache.say(f"building the debug kernel {plain.series} (once; takes some ten minutes on two processors)")
-        _build(scratch)
+        cache.say(f"building the {kind} kernel {plain.series} (once; takes some ten minutes on two processors)")
+        _build(scratch, kind)
         _arrange(scratch)
 
     # Not the root's name: a package more in it must not cost a kernel.
-    name = f"{plain.series}-debug-{cache.key(RECIPE, CONFIG, kernels.SOURCES)}"
+    name = f"{plain.series}-{kind}-{cache.key(RECIPE, *CONFIGS[kind], kernels.SOURCES)}"
     return kernels.Kernel(cache.entry("kernels", name, make, sandbox.remove_tree))

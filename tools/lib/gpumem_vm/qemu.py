@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 
-from . import cache, modules
+from . import cache, debug_kernel, modules
 from .errors import VmError
 
 PROGRAM = "qemu-system-x86_64"
@@ -24,7 +24,7 @@ KERNEL_WORDS = ["console=ttyS0", "panic=-1", "loglevel=7", "printk.time=1", "pri
                 "rcupdate.rcu_cpu_stall_timeout=300", "sysctl.kernel.hung_task_timeout_secs=300",
                 "cryptomgr.notests", "audit=0", "apparmor=0", "rdinit=/init"]
 
-DEBUG_WORDS = ["page_owner=on", "page_table_check=on", "kmemleak=on"]
+DEBUG_WORDS = {debug_kernel.DEBUG: ["page_owner=on", "page_table_check=on", "kmemleak=on"]}
 
 
 def check():
@@ -91,7 +91,7 @@ class Machine:
         """ports: {name: socket}; console: socket of the terminal, or None."""
         self.log = run_directory / "kernel.log"
         self.errors = run_directory / "qemu.log"
-        words = KERNEL_WORDS + (DEBUG_WORDS if options.debug else []) + [modules.quoted(word) for word in options.append]
+        words = KERNEL_WORDS + DEBUG_WORDS.get(options.kind, []) + [modules.quoted(word) for word in options.append]
         command = [PROGRAM, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                    "-machine", "q35,graphics=off,usb=off,smbus=off", *accel, "-m", str(options.mem), "-smp", str(options.cpus),
                    "-kernel", str(kernel.image), "-initrd", str(initrd), "-append", " ".join(words),

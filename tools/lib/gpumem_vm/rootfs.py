@@ -19,7 +19,7 @@ PACKAGES = pathlib.Path(__file__).parents[1] / "packages-guest.txt"
 NOT_IN_IMAGE = ["proc/*", "sys/*", "dev/*", "run/*", "tmp/*", "boot/*", "var/cache/*", "var/lib/apt/lists/*",
                 "usr/src/*", "usr/include/*", "usr/lib/gcc/x86_64-linux-gnu/*/cc1*",
                 "usr/libexec/gcc/*", "usr/share/doc/*", "usr/share/locale/*", "usr/share/man/*",
-                "usr/lib/x86_64-linux-gnu/*.a", "usr/share/cmake-*"]
+                "usr/lib/x86_64-linux-gnu/*.a", "usr/lib/llvm-*/lib/clang/*", "usr/share/cmake-*"]
 # Bump when this file makes the tree or the image in another way.
 RECIPE = "1"
 

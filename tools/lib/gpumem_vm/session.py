@@ -34,7 +34,8 @@ class Options:
     repository: pathlib.Path
     command: list
     kernel: str = kernels.DEFAULT
-    debug: bool = False
+    # None, or a debug kernel's
+    kind: str | None = None
     mem: int = 1024
     cpus: int = 2
     backing: str | None = None
@@ -63,7 +64,7 @@ class Session:
     def __init__(self, options):
         qemu.check()
         self.options = options
-        self.kernel = (debug_kernel if options.debug else kernels).get(options.kernel)
+        self.kernel = debug_kernel.get(options.kernel, options.kind)
         self.image = rootfs.image()
         self.base, self.later = self._modules()
 
@@ -145,7 +146,7 @@ class Session:
                 pair[1].close()
             try:
                 pump = _Pump(machine, {port: pair[0] for port, pair in pairs.items()}, console and console[0])
-                outcome = pump.run(begun, DEBUG_BOOT_SECONDS if self.options.debug else BOOT_SECONDS,
+                outcome = pump.run(begun, DEBUG_BOOT_SECONDS if self.options.kind else BOOT_SECONDS,
                                    self.options.timeout, name)
             finally:
                 machine.stop()

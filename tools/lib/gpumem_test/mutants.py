@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""The command line of tools/mutants: do the tests find mistakes made on purpose?
+
+A mutant is a patch of kernel/ in tests/mutants/, with a head that says which
+tests should catch it, and on which kernel and backing. They run twice: on the
+module as it is, where all must pass, and on a copy with the patch.
+"""
+
+import dataclasses
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from gpumem_vm import build, debug_kernel, modules, rootfs, sandbox, setup
+from gpumem_vm.arguments import OneLineParser
+from gpumem_vm.errors import VmError
+
+from . import programs
+from .results import FAILED
+
+REPOSITORY = build.REPOSITORY
+PATCHES = REPOSITORY / "tests/mutants"
+# All that tools/vm and the module are made of.
+_COPIED = ("kernel", "include/uapi", "tests/kmod", "tools")
+_HEAD = re.compile(r"^(What|Kernel|Backing|Tests): (.+)$", re.MULTILINE)
+
+DESCRIPTION = """\
+Build gpumem.ko with each of the patches in tests/mutants/, which are mistakes,
+and run the tests that should find it; first without, so that only a mistake can
+make them fail. NAME selects patches by file name."""
+
+EPILOG = """\
+Prints which test caught which mutant. Exit status: 0 when all were caught, 1
+when one was not or something failed, 2 for a wrong command line."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutant:
+    name: str
+    what: str
+    kernel: str
+    kind: str | None
+    backing: str
+    tests: str
+
+
+def read(path):
+    """A mutant from its patch's head."""
+    head = path.read_text(encoding="utf-8").partition("\ndiff ")[0] + "\n"
+    fields = dict(_HEAD.findall(head))
+    if set(fields) != {"What", "Kernel", "Backing", "Tests"}:
+        raise VmError(f"{path.name}: its head must say What, Kernel, Backing and Tests")
+    kernel, _, kind = fields["Kernel"].partition(" ")
+    if kind and kind not in debug_kernel.CONFIGS:
+        raise VmError(f"{path.name}: not a kernel: {fields['Kernel']}")
+    return Mutant(path.stem, fields["What"], kernel, kind or None, fields["Backing"], fields["Tests"])
+
+
+def _apply(mutant, home):
+    """The repository's kernel side with the mistake in it, at home."""
+    for name in _COPIED:
+        shutil.copytree(REPOSITORY / name, home / name)
+    shutil.copyfile(PATCHES / f"{mutant.name}.patch", home / "mutant.patch")
+    done = sandbox.run_in(rootfs.tree(), ["patch", "--batch", "--forward", "-p1", "-i", "mutant.patch"], binds=[(home, "/copy")],
+                          cwd="/copy", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False)
+    if done.returncode:
+        raise VmError(f"{mutant.name}.patch does not apply: {done.stdout.strip().splitlines()[-1]}")
+    modules.test_modules(debug_kernel.get(mutant.kernel, mutant.kind), home)
+
+
+def _run(mutant, home):
+    """What failed on the module of a repository."""
+    found = programs.run_guest(mutant.kernel, mutant.backing, mutant.tests, lambda result: None, mutant.kind, home)
+    if not found:
+        raise VmError(f"{mutant.name}: no test matches {mutant.tests}")
+    return [result for result in found if result.state == FAILED]
+
+
+def _caught_by(failed):
+    words = []
+    for result in failed:
+        reason = result.detail.partition(";")[0].splitlines()[0] if result.name == "guest run" and result.detail else ""
+        words.append(reason or result.name)
+    return ", ".join(words)
+
+
+def parser():
+    result = OneLineParser(prog="tools/mutants", description=DESCRIPTION, epilog=EPILOG)
+    result.add_argument("name", nargs="*", metavar="NAME", help="a patch of tests/mutants/, without .patch (default all)")
+    return result
+
+
+def main(arguments):
+    parsed = parser().parse_args(arguments)
+    try:
+        mutants = [read(path) for path in sorted(PATCHES.glob("*.patch")) if not parsed.name or path.stem in parsed.name]
+        unknown = set(parsed.name) - {mutant.name for mutant in mutants}
+        if unknown:
+            parser().error(f"'{sorted(unknown)[0]}' is not in tests/mutants/")
+        setup.install()
+        return _try_all(mutants)
+    except (VmError, OSError) as error:
+        print(f"tools/mutants: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _try_all(mutants):
+    missed = 0
+    for series, kind in sorted({(mutant.kernel, mutant.kind or "") for mutant in mutants}):
+        if build.main(["--kernel", series, *([f"--{kind}"] if kind else [])]):
+            return 1
+    for mutant in mutants:
+        clean = _run(mutant, REPOSITORY)
+        if clean:
+            raise VmError(f"{mutant.name}: its tests fail without it: {_caught_by(clean)}")
+        with tempfile.TemporaryDirectory(prefix="gpumem-mutant-") as directory:
+            home = pathlib.Path(directory)
+            _apply(mutant, home)
+            failed = _run(mutant, home)
+        missed += not failed
+        where = f"{mutant.kernel}{f' {mutant.kind}' if mutant.kind else ''} {mutant.backing}"
+        print(f"{mutant.name} ({mutant.what}; {where}): " + (f"caught by {_caught_by(failed)}" if failed else "NOT CAUGHT"),
+              flush=True)
+    print(f"{len(mutants) - missed} of {len(mutants)} mutants caught", flush=True)
+    return 1 if missed or not mutants else 0
