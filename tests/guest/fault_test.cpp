@@ -354,7 +354,8 @@ protected:
     int map_now() {
         const bool whole = through_ == Through::device;
         void *const got =
-            ::mmap(nullptr, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
+            ::mmap(LONELY, PAGES * PAGE, PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_FIXED_NOREPLACE,
                    whole ? device.fd() : dmabuf_.fd(), whole ? offset_ : 0);
         if (got == MAP_FAILED)
             return errno;
@@ -406,6 +407,8 @@ protected:
     }
 
 private:
+    // Far from all else, so that a fault needs page tables of every level.
+    static inline void *const LONELY = reinterpret_cast<void *>(0x200000000000);
     static inline sigjmp_buf place_;
     struct sigaction old_ {};
     Through through_ = Through::device;
