@@ -323,11 +323,12 @@ static long gpumem_mops_discard(struct gpumem_object *bo, bool force)
 
 		if (!page)
 			continue;
+		/* Also of what has to stay: it must not be seen any more. */
+		gpumem_mops_revoke(bo, i);
 		if (force)
 			lock_page(page);
 		else if (!trylock_page(page))
 			continue;
-		gpumem_mops_revoke(bo, i);
 		bo->pages[i] = NULL;
 		gpumem_mops_release_locked(bo, page);
 		freed++;
