@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#include "model/check.hpp"
+
+#include "model/model.hpp"
+
+#include <fmt/format.h>
+
+namespace model {
+namespace {
+
+template <typename Set>
+void each(Sequence &to, Kind kind, std::size_t count, Set set) {
+    for (std::size_t i = 0; i < count; ++i) {
+        Operation operation;
+        operation.kind = kind;
+        set(operation, static_cast<int>(i));
+        to.push_back(operation);
+    }
+}
+
+// Looks at all that can be named, closes it, and asks what is left.
+Sequence epilogue() {
+    const auto file = [](Operation &op, int i) { op.file = i; };
+    const auto buf = [](Operation &op, int i) { op.buf = i; };
+    const auto importer = [](Operation &op, int i) { op.importer = i; };
+    const auto map = [](Operation &op, int i) { op.map = i; };
+    Sequence all;
+    each(all, Kind::sum, IMPORTERS, importer);
+    each(all, Kind::stats, 1, file);
+    each(all, Kind::query, FILES * SLOTS, [](Operation &op, int i) {
+        op.file = i % static_cast<int>(FILES);
+        op.slot = i / static_cast<int>(FILES);
+    });
+    each(all, Kind::read, MAPS * MAX_PAGES, [](Operation &op, int i) {
+        op.map = i / MAX_PAGES;
+        op.page = i % MAX_PAGES;
+    });
+    each(all, Kind::detach, IMPORTERS, importer);
+    each(all, Kind::release, BUFS, buf);
+    each(all, Kind::stats, 1, file);
+    each(all, Kind::close, FILES, file);
+    each(all, Kind::open, 1, file);
+    each(all, Kind::stats, 1, file);
+    each(all, Kind::unmap, MAPS, map);
+    each(all, Kind::stats, 1, file);
+    each(all, Kind::close, 1, file);
+    return all;
+}
+
+std::uint64_t pages_compared(const Operation &operation, const Answer &answer) {
+    return operation.kind == Kind::read && answer.values.contains("word");
+}
+
+} // namespace
+
+Outcome check(const Sequence &sequence, Subject &subject, const Rules &rules,
+              const std::function<void(const Operation &)> &before) {
+    Model model(rules);
+    Outcome outcome;
+    Sequence all = sequence;
+    const Sequence end = epilogue();
+    all.insert(all.end(), end.begin(), end.end());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (model.skips(all[i])) {
+            outcome.skipped += i < sequence.size();
+            continue;
+        }
+        if (before)
+            before(all[i]);
+        const Answer actual = subject.run(all[i]);
+        const Answer expected = model.predict(all[i], actual);
+        ++outcome.operations;
+        outcome.refused += actual.error != 0;
+        outcome.pages += pages_compared(all[i], actual);
+        if (actual != expected) {
+            outcome.disagreement = {.step = i + 1,
+                                    .operation = all[i],
+                                    .expected = expected,
+                                    .actual = actual};
+            break;
+        }
+    }
+    outcome.purges = model.purges();
+    return outcome;
+}
+
+std::string to_text(const Disagreement &disagreement) {
+    return fmt::format("step {}: {}\n  model:  {}\n  driver: {}\n",
+                       disagreement.step, to_text(disagreement.operation),
+                       to_text(disagreement.expected),
+                       to_text(disagreement.actual));
+}
+
+} // namespace model

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+// gpumem-model: random sequences of operations on the driver and on a model of
+// it, which must agree. A sequence on which they do not is made short and
+// saved.
+#include "model/check.hpp"
+#include "model/driver.hpp"
+#include "model/random.hpp"
+#include "model/shrink.hpp"
+#include "support/system.hpp"
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <fmt/format.h>
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace {
+
+using clock_type = std::chrono::steady_clock;
+using model::Operation;
+using model::Outcome;
+using model::Sequence;
+
+struct Options {
+    std::uint64_t seed = 0;
+    std::uint64_t sequences = 1000;
+    std::size_t length = 60;
+    std::uint64_t seconds = 0;
+    std::vector<std::string> replay;
+    std::string save = ".";
+    bool trace = false;
+};
+
+struct Totals {
+    std::uint64_t sequences = 0;
+    Outcome all;
+};
+
+Outcome run(const Sequence &sequence, bool trace = false) {
+    model::Driver driver;
+    std::function<void(const Operation &)> before;
+    if (trace)
+        before = [](const Operation &operation) {
+            fmt::print("{}\n", to_text(operation));
+            std::fflush(stdout);
+        };
+    return model::check(sequence, driver, driver.rules(), before);
+}
+
+// What is rare may need more than one look.
+bool still_fails(const Sequence &sequence) {
+    for (int i = 0; i < 3; ++i)
+        if (run(sequence).disagreement)
+            return true;
+    return false;
+}
+
+void report(const Sequence &sequence, const Outcome &outcome,
+            const Options &options, const std::string &name) {
+    fmt::print("{}: the driver and the model disagree\n{}", name,
+               to_text(*outcome.disagreement));
+    std::fflush(stdout);
+    const Sequence shorter = model::shrink(sequence, still_fails);
+    const Outcome again = run(shorter);
+    std::string text = fmt::format("# {}\n", name);
+    if (again.disagreement)
+        for (const char c : to_text(*again.disagreement))
+            text += text.ends_with('\n') ? fmt::format("# {}", c)
+                                         : std::string(1, c);
+    text += to_text(std::span(shorter));
+    fmt::print("the shortest sequence that fails:\n{}", text);
+    std::filesystem::create_directories(options.save);
+    const std::string path = fmt::format("{}/{}.txt", options.save, name);
+    support::write_file(path, text);
+    fmt::print("saved as {}\n", path);
+}
+
+// Whether they agreed.
+bool one(const Sequence &sequence, const Options &options,
+         const std::string &name, Totals &totals) {
+    const Outcome outcome = run(sequence, options.trace);
+    ++totals.sequences;
+    totals.all.operations += outcome.operations;
+    totals.all.skipped += outcome.skipped;
+    totals.all.refused += outcome.refused;
+    totals.all.pages += outcome.pages;
+    totals.all.purges += outcome.purges;
+    if (outcome.disagreement)
+        report(sequence, outcome, options, name);
+    return !outcome.disagreement;
+}
+
+bool replay(const Options &options, Totals &totals) {
+    for (const std::string &path : options.replay) {
+        Sequence sequence;
+        try {
+            sequence = model::parse_sequence(support::read_file(path));
+        } catch (const std::invalid_argument &error) {
+            throw std::runtime_error(path + ": " + error.what());
+        }
+        if (!one(sequence, options,
+                 std::filesystem::path(path).stem().string() + "-shrunk",
+                 totals))
+            return false;
+    }
+    return true;
+}
+
+bool at_random(const Options &options, Totals &totals) {
+    fmt::print("seed {}\n", options.seed);
+    std::fflush(stdout);
+    const auto end = clock_type::now() + std::chrono::seconds(options.seconds);
+    const auto goes_on = [&](std::uint64_t done) {
+        return options.seconds ? clock_type::now() < end
+                               : done < options.sequences;
+    };
+    for (std::uint64_t i = 0; goes_on(i); ++i) {
+        // Each has its own, so that one can be had again without the others.
+        std::mt19937_64 random(options.seed + i);
+        if (!one(model::random_sequence(random, options.length), options,
+                 fmt::format("seed-{}", options.seed + i), totals))
+            return false;
+    }
+    return true;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    Options options;
+    options.seed = std::random_device{}();
+    CLI::App app{
+        "Run random sequences of operations on the driver and on a model "
+        "of it, which must agree. Needs root;\nrun it in the guest.",
+        "gpumem-model"};
+    app.add_option(
+        "--seed", options.seed,
+        "Of the first sequence, the next has the next (default: random)");
+    app.add_option("--sequences", options.sequences, "How many")
+        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40))
+        ->capture_default_str();
+    app.add_option("--length", options.length, "Operations of a sequence")
+        ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 20))
+        ->capture_default_str();
+    app.add_option("--seconds", options.seconds,
+                   "Time to run, instead of a number")
+        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1000000}));
+    app.add_option("--replay", options.replay, "Run saved sequences instead")
+        ->check(CLI::ExistingFile);
+    app.add_option("--save", options.save,
+                   "Directory for a sequence on which they disagree")
+        ->capture_default_str();
+    app.add_flag("--trace", options.trace,
+                 "Print each operation before it is done");
+    app.footer(
+        "Exit status: 0, 1 if they disagree, 2 for a wrong command line.");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError &error) {
+        if (error.get_exit_code() == 0) // --help
+            return app.exit(error);
+        fmt::print(stderr, "gpumem-model: {} (see --help)\n", error.what());
+        return 2;
+    }
+    try {
+        Totals totals;
+        const bool agreed = options.replay.empty() ? at_random(options, totals)
+                                                   : replay(options, totals);
+        fmt::print(
+            "sequences {}, operations {} ({} refused, {} skipped), pages "
+            "compared {}, buffers purged {}, disagreements {}\n",
+            totals.sequences, totals.all.operations, totals.all.refused,
+            totals.all.skipped, totals.all.pages, totals.all.purges,
+            agreed ? 0 : 1);
+        return agreed ? 0 : 1;
+    } catch (const std::exception &error) {
+        fmt::print(stderr, "gpumem-model: {}\n", error.what());
+        return 1;
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// The driver as it should be, in user space: predicts the answer to each
+// operation. Where the driver is free, as in whether a purge has happened, the
+// prediction follows its answer if that is one of those allowed.
+#pragma once
+
+#include "model/answer.hpp"
+#include "model/operation.hpp"
+#include "model/state.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace model {
+
+class Model {
+public:
+    explicit Model(const Rules &rules) : rules_(rules) {}
+
+    // Nothing is there that the operation could be done on or with, or it is
+    // not defined what comes of it.
+    [[nodiscard]] bool skips(const Operation &operation);
+
+    // What should have been answered. @actual is looked at for what is free
+    // only.
+    Answer predict(const Operation &operation, const Answer &actual);
+
+    // As if the shrinker had taken all that it may.
+    void purge_all();
+    [[nodiscard]] std::uint64_t purges() const { return purges_; }
+
+private:
+    Answer answer(const Operation &operation, const Answer &actual);
+
+    // model.cpp: the ioctls
+    Answer create(const Operation &op, const Answer &actual);
+    Answer free(const Operation &op);
+    Answer offset(const Operation &op);
+    Answer madvise(const Operation &op, const Answer &actual);
+    Answer query(const Operation &op, const Answer &actual);
+    Answer stats(const Operation &op, const Answer &actual);
+    Answer shrink(const Answer &actual);
+
+    // model_pins.cpp
+    Answer pin(const Operation &op, const Answer &actual);
+    Answer unpin(const Operation &op);
+    // The objects of the array, or the error that it is refused with.
+    int handle_array(const Operation &op, std::vector<Id> &ids);
+    int pin_all(const std::vector<Id> &ids, bool longterm,
+                const Answer &actual);
+
+    // model_sharing.cpp: dma-bufs and importers
+    Answer export_buf(const Operation &op, const Answer &actual);
+    Answer import_buf(const Operation &op, const Answer &actual);
+    Answer foreign(const Operation &op, const Answer &actual);
+    Answer attach(const Operation &op, const Answer &actual);
+    Answer detach(const Operation &op);
+    Answer sum(const Operation &op);
+
+    // model_maps.cpp
+    Answer map(const Operation &op);
+    Answer map_buf(const Operation &op);
+    Answer touch(const Operation &op, const Answer &actual);
+
+    void purge(Id id);
+    // Gives an object to a new handle of the file, and both to the slot.
+    void enter_handle(File &file, Id id, int slot, Answer &answer,
+                      const Answer &actual);
+    Id new_object(std::size_t pages, const Answer &actual);
+    std::uint64_t new_inode(const Answer &actual) const;
+
+    Rules rules_;
+    State state_;
+    std::uint64_t purges_ = 0;
+};
+
+} // namespace model

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#include "model/model_driver.hpp"
+
+#include "support/system.hpp"
+
+#include <cerrno>
+
+namespace model {
+
+// Never the same twice, and offsets a buffer apart.
+Answer ModelDriver::choice() {
+    ++choices_;
+    Answer chosen;
+    chosen.values = {{"handle", choices_},
+                     {"offset", choices_ * MAX_PAGES * support::PAGE},
+                     {"inode", choices_},
+                     {"retained", 1}};
+    return chosen;
+}
+
+Answer ModelDriver::run(const Operation &operation) {
+    if (operation.kind == Kind::shrink)
+        model_.purge_all();
+    return model_.predict(operation, choice());
+}
+
+bool ModelDriver::makes_sense(const Operation &operation) {
+    if (model_.skips(operation))
+        return false;
+    Model copy = model_;
+    const int error = copy.predict(operation, choice()).error;
+    return error != EBADF && error != ENOENT && error != EINVAL;
+}
+
+bool ModelDriver::lets_purge(const Operation &operation) {
+    Model copy = model_;
+    copy.predict(operation, choice());
+    const auto before = copy.purges();
+    copy.purge_all();
+    return copy.purges() > before;
+}
+
+} // namespace model

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// A stand-in for the driver: a model that makes up what the driver is free to
+// choose, and purges whenever it may.
+#pragma once
+
+#include "model/model.hpp"
+
+namespace model {
+
+class ModelDriver : public Subject {
+public:
+    Answer run(const Operation &operation) override;
+
+    [[nodiscard]] bool skips(const Operation &operation) {
+        return model_.skips(operation);
+    }
+    // What it names is there, and its answer says something of that.
+    [[nodiscard]] bool makes_sense(const Operation &operation);
+    // After it there is something that the shrinker could take.
+    [[nodiscard]] bool lets_purge(const Operation &operation);
+
+private:
+    Answer choice();
+
+    Model model_{Rules{}};
+    std::uint64_t choices_ = 0;
+};
+
+} // namespace model

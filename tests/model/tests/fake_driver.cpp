@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+#include "fake_driver.hpp"
+
+#include <cerrno>
+
+namespace model {
+
+Answer FakeDriver::run(const Operation &operation) {
+    Answer answer = inner_.run(operation);
+
+    if (bug_ == Bug::wrong_errno && operation.kind == Kind::pin &&
+        answer.error == ENOENT)
+        answer.error = EINVAL;
+    if (bug_ == Bug::unpins_a_part && operation.kind == Kind::unpin &&
+        answer.error == ENOENT) {
+        Operation part = operation;
+        part.second = part.third = NO_SLOT;
+        inner_.run(part);
+    }
+    if (bug_ == Bug::keeps_what_it_took) {
+        if (operation.kind == Kind::madvise && operation.advice == 0 &&
+            !answer.error && !answer.value("retained"))
+            brought_back_ = true;
+        if (operation.kind == Kind::read && brought_back_ &&
+            answer.values.contains("word") && !answer.value("word"))
+            answer.values["word"] = first_word(1);
+    }
+    return answer;
+}
+
+} // namespace model

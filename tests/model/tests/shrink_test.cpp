@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// That a disagreement is found, and is made short.
+#include "fake_driver.hpp"
+
+#include "model/check.hpp"
+#include "model/random.hpp"
+#include "model/shrink.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <string>
+
+using model::Bug;
+using model::Sequence;
+
+namespace {
+
+constexpr std::size_t LENGTH = 60;
+
+model::Outcome outcome(const Sequence &sequence, Bug bug) {
+    model::FakeDriver driver(bug);
+    return model::check(sequence, driver, {});
+}
+
+// What the first random sequence that shows the bug is made into; empty if none
+// does.
+std::string shortest(Bug bug) {
+    for (std::uint64_t seed = 1; seed < 2000; ++seed) {
+        std::mt19937_64 random(seed);
+        const Sequence sequence = model::random_sequence(random, LENGTH);
+        if (!outcome(sequence, bug).disagreement)
+            continue;
+        const Sequence shorter =
+            model::shrink(sequence, [&](const Sequence &candidate) {
+                return outcome(candidate, bug).disagreement.has_value();
+            });
+        return to_text(std::span(shorter));
+    }
+    return {};
+}
+
+TEST(ModelCheck, AgreesWithADriverWithoutBugs) {
+    std::uint64_t pages = 0, purges = 0, refused = 0;
+    for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+        std::mt19937_64 random(seed);
+        const auto result =
+            outcome(model::random_sequence(random, LENGTH), Bug::none);
+        ASSERT_FALSE(result.disagreement)
+            << "seed " << seed << ", " << to_text(*result.disagreement);
+        pages += result.pages;
+        purges += result.purges;
+        refused += result.refused;
+    }
+    // It was worth the while.
+    EXPECT_GT(pages, 500U);
+    EXPECT_GT(purges, 50U);
+    EXPECT_GT(refused, 500U);
+}
+
+TEST(ModelCheck, FindsAWrongErrorCode) {
+    EXPECT_EQ(shortest(Bug::wrong_errno), "open file=0\n"
+                                          "pin file=0 slot=0\n");
+}
+
+TEST(ModelCheck, FindsACallThatChangedSomethingAndFailed) {
+    const std::string text = shortest(Bug::unpins_a_part);
+    EXPECT_TRUE(text.starts_with("open file=0\n"
+                                 "create file=0 slot=0 pages=1\n"
+                                 "pin file=0 slot=0\n"
+                                 "unpin file=0 slot=0 "))
+        << text;
+    EXPECT_EQ(std::ranges::count(text, '\n'), 4) << text;
+}
+
+TEST(ModelCheck, FindsWhatNeedsMoreThanAFewOperations) {
+    const std::string text = shortest(Bug::keeps_what_it_took);
+    EXPECT_EQ(std::ranges::count(text, '\n'), 7) << text;
+    EXPECT_NE(text.find("shrink\n"), std::string::npos) << text;
+}
+
+TEST(ModelShrink, LeavesOutAndLowersAllThatDoesNotMatter) {
+    std::mt19937_64 random(3);
+    Sequence sequence = model::random_sequence(random, 300);
+    const auto count = [](const Sequence &all) {
+        std::size_t found = 0;
+        for (const auto &operation : all)
+            found +=
+                operation.kind == model::Kind::write && operation.value >= 100;
+        return found;
+    };
+    ASSERT_GE(count(sequence), 2U);
+    sequence = model::shrink(sequence, [&](const Sequence &candidate) {
+        return count(candidate) >= 2;
+    });
+    EXPECT_EQ(to_text(std::span(sequence)), "write map=0 page=0 value=100\n"
+                                            "write map=0 page=0 value=100\n");
+}
+
+} // namespace
