@@ -2,6 +2,7 @@
 // Runs the guest tests; each fails if the kernel reports a bug meanwhile.
 #include "support/kernel_log.hpp"
 #include "support/kmemleak.hpp"
+#include "support/page_leaks.hpp"
 
 #include <exception>
 #include <iostream>
@@ -14,6 +15,7 @@ int main(int argc, char **argv) {
         testing::UnitTest::GetInstance()->listeners().Append(
             new support::KernelLogListener);
         testing::AddGlobalTestEnvironment(new support::Kmemleak);
+        testing::AddGlobalTestEnvironment(new support::PageLeaks);
     } catch (const std::exception &error) {
         std::cerr << "gpumem-guest-tests: " << error.what() << '\n';
         return 2;

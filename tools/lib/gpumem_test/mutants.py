@@ -119,6 +119,7 @@ def _try_all(mutants):
     for mutant in mutants:
         clean = _run(mutant, REPOSITORY)
         if clean:
+            sys.stderr.writelines(f"{result.name}\n{result.detail.rstrip()}\n" for result in clean)
             raise VmError(f"{mutant.name}: its tests fail without it: {_caught_by(clean)}")
         with tempfile.TemporaryDirectory(prefix="gpumem-mutant-") as directory:
             home = pathlib.Path(directory)
