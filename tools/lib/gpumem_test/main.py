@@ -9,7 +9,7 @@ from gpumem_vm import build, debug_kernel, kernels, setup
 from gpumem_vm.arguments import OneLineParser
 from gpumem_vm.errors import VmError
 
-from . import lint, programs, python_tests, vm_contract
+from . import fuzz, lint, programs, python_tests, vm_contract
 from .results import FAILED, PASSED, SKIPPED, Result
 
 # What --all runs; a series joins when the module supports it.
@@ -77,8 +77,10 @@ def run(series, pattern, found):
     for kernel in series:
         if kernel != series[0] and found.add(_build(kernel)):
             continue
-        for backing in programs.backings(kernel):
+        backings = programs.backings(kernel)
+        for backing in backings:
             found += programs.run_guest(kernel, backing, pattern, report)
+            found += fuzz.run(kernel, backing, pattern, report, fuzz.calls(series, backings))
     found += vm_contract.run(series[0], pattern, report)
 
 
@@ -89,6 +91,7 @@ def run_debug(series, kind, pattern, found):
             continue
         for backing in programs.backings(kernel, kind):
             found += programs.run_guest(kernel, backing, pattern, report, kind)
+            found += fuzz.run(kernel, backing, pattern, report, fuzz.DEBUG_CALLS, kind)
 
 
 def close(found, seconds):
