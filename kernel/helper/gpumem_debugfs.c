@@ -79,7 +79,7 @@ static int gpumem_objects_show(struct seq_file *m, void *v)
 	bo = list_entry(v, struct gpumem_object, link);
 	if (!gpumem_seq_lock(m, bo))
 		return 0;
-	/* The offset is the mapping's on the DRM fd: /proc/PID/maps has it too. */
+	/* With mops, /proc/PID/maps has the same offset. */
 	seq_printf(m, "%llu %zu %lu %u %llu %#llx %s\n", bo->id, bo->base.size,
 		   bo->resident, bo->pins, bo->moved,
 		   drm_vma_node_offset_addr(&bo->base.vma_node),

@@ -69,8 +69,8 @@ public:
             kcov_.restart();
             machine_.end();
             kcov_.each([this](std::uint64_t pc) { note(place_of(pc)); });
-            if (const std::string report = log_.new_report(); !report.empty())
-                throw Failure("kernel log: " + report);
+            if (const auto reports = log_.new_reports(); !reports.empty())
+                throw Failure("kernel log: " + reports.front());
         } catch (const Failure &failure) {
             fail(program, at, failure.what());
         }

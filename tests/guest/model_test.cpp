@@ -41,13 +41,20 @@ TEST(Model, AgreesOnSequencesThatOnceFailed) {
 }
 
 TEST(Model, AgreesOnRandomSequences) {
+    std::uint64_t refused = 0, pages = 0, purges = 0;
     for (std::uint64_t seed = SEED; seed < SEED + SEQUENCES; ++seed) {
         std::mt19937_64 random(seed);
         const auto result = outcome(model::random_sequence(random, LENGTH));
         ASSERT_FALSE(result.disagreement)
             << "gpumem-model --seed " << seed << " --sequences 1 --length "
             << LENGTH << ", " << to_text(*result.disagreement);
+        refused += result.refused;
+        pages += result.pages;
+        purges += result.purges;
     }
+    EXPECT_GT(refused, 0U);
+    EXPECT_GT(pages, 0U);
+    EXPECT_GT(purges, 0U);
 }
 
 } // namespace

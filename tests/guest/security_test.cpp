@@ -3,6 +3,7 @@
 #include "support/crumbs.hpp"
 #include "support/debugfs.hpp"
 #include "support/memory_group.hpp"
+#include "support/purge.hpp"
 #include "support/system.hpp"
 #include "support/test_importer.hpp"
 
@@ -15,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <grp.h>
 
 #include <algorithm>
 #include <atomic>
@@ -25,6 +27,7 @@
 #include <fcntl.h>
 #include <functional>
 #include <new>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -35,6 +38,11 @@ using support::PAGE;
 namespace {
 
 constexpr uid_t NOBODY = 65534;
+
+void become_nobody() {
+    if (::setgroups(0, nullptr) || ::setgid(NOBODY) || ::setuid(NOBODY))
+        throw std::runtime_error("cannot become nobody");
+}
 
 class Security : public testing::Test {
 protected:
@@ -47,14 +55,23 @@ protected:
 
     static int as_nobody(const std::function<int()> &body) {
         return support::in_child([&] {
-            if (::setgid(NOBODY) || ::setuid(NOBODY))
-                return 100;
+            become_nobody();
             return body();
         });
     }
 };
 
 TEST_F(Security, AUserSeesNoPageFrames) {
+    {
+        // Root does, but not those of a PFN mapping.
+        const Device device = Device::open();
+        const Bo bo = device.create(PAGE);
+        const auto map = bo.map();
+        map.data()[0] = std::byte{1};
+        if (device.stats().backing != GPUMEM_BACKING_KIND_MOPS)
+            EXPECT_NE(support::pagemap_frames(map.data(), 1).front(), 0U);
+        EXPECT_NE(support::page_frames(support::object_ids().back()).front(), 0U);
+    }
     const int status = as_nobody([] {
         const Device device = Device::open();
         const Bo bo = device.create(4 * PAGE);
@@ -62,7 +79,6 @@ TEST_F(Security, AUserSeesNoPageFrames) {
         std::memset(map.data(), 1, map.size());
         // As if the user had started it; who changes its user is root's to look at.
         ::prctl(PR_SET_DUMPABLE, 1);
-        // The kernel's own map of the process shows that a page is there.
         for (const std::uint64_t frame : support::pagemap_frames(map.data(), 4))
             if (frame)
                 return 1;
@@ -92,9 +108,11 @@ TEST_F(Security, MemoryOfOthersIsNeverSeen) {
     const int status = as_nobody([] {
         const Device device = Device::open();
         const Bo touched = device.create(pages / 2 * PAGE);
-        const Bo pinned = device.create(PAGE);
+        const Bo pinned = device.create(pages / 4 * PAGE);
+        const Bo kept = device.create(64 * PAGE);
         const gpumem::Pin pin = pinned.pin();
-        for (const Bo *bo : {&touched, &pinned}) {
+        const gpumem::Pin long_pin = kept.pin(gpumem::PinFor::long_time);
+        for (const Bo *bo : {&touched, &pinned, &kept}) {
             const auto map = bo->map();
             if (!std::ranges::all_of(map.bytes(),
                                      [](std::byte b) { return b == std::byte{0}; }))
@@ -120,47 +138,46 @@ TEST_F(Security, AForkBombOfOpenersPinsNoMoreThanTheLimit) {
     ASSERT_NE(memory, MAP_FAILED);
     auto *shared = new (memory) Shared;
     std::vector<pid_t> children;
-    for (int i = 0; i < openers; ++i) {
-        const pid_t child = ::fork();
-        ASSERT_GE(child, 0);
-        if (child == 0) {
+    for (int i = 0; i < openers; ++i)
+        children.push_back(support::start_child([&] {
             const rlimit at_most{limit * PAGE, limit * PAGE};
-            if (::setrlimit(RLIMIT_MEMLOCK, &at_most) || ::setgid(NOBODY) ||
-                ::setuid(NOBODY))
-                ::_exit(1);
+            if (::setrlimit(RLIMIT_MEMLOCK, &at_most))
+                return 1;
+            become_nobody();
+            const Device device = Device::open();
+            std::vector<gpumem::Pin> pins;
             int status = 0;
-            try {
-                const Device device = Device::open();
-                std::vector<gpumem::Pin> pins;
-                for (int n = 0; n < 8; ++n) {
-                    const Bo bo = device.create(16 * PAGE);
-                    try {
-                        pins.push_back(bo.pin());
-                        shared->pinned += 16;
-                    } catch (const gpumem::Error &error) {
-                        status = error.code().value() == ENOMEM ? status : 2;
-                    }
+            for (int n = 0; n < 8; ++n) {
+                const Bo bo = device.create(16 * PAGE);
+                try {
+                    pins.push_back(bo.pin());
+                    shared->pinned += 16;
+                } catch (const gpumem::Error &error) {
+                    status = error.code().value() == ENOMEM ? status : 2;
                 }
-                ++shared->tried;
-                while (!shared->end)
-                    ::usleep(1000);
-            } catch (const std::exception &) {
-                ++shared->tried;
-                status = 3;
             }
-            ::_exit(status);
-        }
-        children.push_back(child);
-    }
-    while (shared->tried < openers)
+            ++shared->tried;
+            while (!shared->end)
+                ::usleep(1000);
+            return status;
+        }));
+    // Each tells that it has tried, or ends before.
+    std::vector<int> statuses(children.size(), -1);
+    const auto waiting = [&] {
+        int gone = 0;
+        for (std::size_t i = 0; i < children.size(); ++i)
+            if (statuses[i] == -1 && ::waitpid(children[i], &statuses[i], WNOHANG) <= 0)
+                statuses[i] = -1;
+            else
+                ++gone;
+        return shared->tried + gone < openers;
+    };
+    while (waiting())
         ::usleep(1000);
     EXPECT_EQ(shared->pinned, static_cast<int>(limit));
     shared->end = true;
-    for (const pid_t child : children) {
-        int status = 0;
-        ::waitpid(child, &status, 0);
-        EXPECT_EQ(status, 0);
-    }
+    for (std::size_t i = 0; i < children.size(); ++i)
+        EXPECT_EQ(statuses[i] == -1 ? support::wait_for(children[i]) : statuses[i], 0);
     ::munmap(memory, sizeof(Shared));
 }
 
@@ -176,24 +193,18 @@ TEST_F(Security, AForkBombOfOpenersGetsNoMoreMemoryThanItsGroup) {
     const support::MemoryGroup group;
     group.limit(limit);
     std::vector<pid_t> children;
-    for (int i = 0; i < openers; ++i) {
-        const pid_t child = ::fork();
-        ASSERT_GE(child, 0);
-        if (child == 0) {
+    for (int i = 0; i < openers; ++i)
+        children.push_back(support::start_child([&] {
             group.enter();
-            if (::setgid(NOBODY) || ::setuid(NOBODY))
-                ::_exit(1);
+            become_nobody();
             const Device own = Device::open();
             const Bo bo = own.create(2 * limit);
             const auto map = bo.map();
             std::memset(map.data(), 1, map.size());
-            ::_exit(0);
-        }
-        children.push_back(child);
-    }
+            return 0;
+        }));
     for (const pid_t child : children) {
-        int status = 0;
-        ::waitpid(child, &status, 0);
+        const int status = support::wait_for(child);
         EXPECT_TRUE(WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL ||
                                             WTERMSIG(status) == SIGBUS))
             << status;
@@ -219,10 +230,18 @@ TEST_F(Security, AnImporterThatNeverLetsGoStopsNothingElse) {
     support::Crumbs crumbs(device);
     EXPECT_GT(support::move_pages(device, 1000), 0U);
     EXPECT_EQ(crumbs.first_wrong(), "");
-    // The shrinker does not wait for the fences either.
-    held.front().madvise(GPUMEM_BO_DONTNEED);
-    support::write_file("/proc/sys/vm/drop_caches", "2");
-    EXPECT_EQ(held.front().query().purged, 0U);
+    // The shrinker passes by what the importers hold, and takes the next.
+    const Bo other = device.create(64 * PAGE);
+    {
+        const auto map = other.map();
+        std::memset(map.data(), 1, map.size());
+    }
+    for (const Bo &bo : held)
+        bo.madvise(GPUMEM_BO_DONTNEED);
+    other.madvise(GPUMEM_BO_DONTNEED);
+    EXPECT_TRUE(support::becomes_purged(other));
+    for (const Bo &bo : held)
+        EXPECT_FALSE(bo.query().purged);
 }
 
 TEST_F(Security, AMapOffsetOfAnotherFileIsRefused) {

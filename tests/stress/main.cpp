@@ -25,6 +25,9 @@ namespace {
 
 using stress::Totals;
 
+// Seconds in which each operation succeeds at least once, however slow the guest.
+constexpr unsigned WORTH_JUDGING = 60;
+
 Totals &shared_totals() {
     void *at = ::mmap(nullptr, sizeof(Totals), PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -58,6 +61,21 @@ void write_summary(const std::string &path, const stress::RunOptions &options,
     support::write_file(path, json.dump() + "\n");
 }
 
+// A run that did nothing has shown nothing.
+void expect_something(const stress::Report &report, const Totals &totals,
+                      std::uint64_t moved, bool has_pages) {
+    using stress::Op;
+    if (!moved)
+        report.failed("no page was moved");
+    for (std::size_t i = 0; i < stress::OP_NAMES.size(); ++i) {
+        const auto op = static_cast<Op>(i);
+        const bool by_pages = op == Op::vm_readv || op == Op::vmsplice ||
+                              op == Op::direct_io;
+        if (!totals.done[i] && (has_pages || !by_pages))
+            report.failed(fmt::format("not one '{}' was done", stress::OP_NAMES[i]));
+    }
+}
+
 int stress_all(const stress::RunOptions &options, const std::string &summary) {
     if (support::shell("modprobe brd rd_nr=1 rd_size=4096"))
         throw std::runtime_error("cannot load brd, the disk for O_DIRECT");
@@ -68,6 +86,7 @@ int stress_all(const stress::RunOptions &options, const std::string &summary) {
 
     Totals &totals = shared_totals();
     const stress::Report report(totals, options.seed);
+    const stress::Trace trace;
     fmt::print("seed {}\n", options.seed);
     gpumem::Device device = gpumem::Device::open();
     const auto before = device.stats();
@@ -79,9 +98,13 @@ int stress_all(const stress::RunOptions &options, const std::string &summary) {
     int status = 0;
     if (movers < 0 || ::waitpid(movers, &status, 0) < 0 || status)
         report.failed("the process that moves memory failed");
-    stress::expect_objects(device, before.objects, report);
+    if (options.alone)
+        stress::expect_objects(device, before.objects, report);
 
     const std::uint64_t moved = device.stats().moved - before.moved;
+    if (options.seconds >= WORTH_JUDGING)
+        expect_something(report, totals, moved,
+                         before.backing != GPUMEM_BACKING_KIND_MOPS);
     if (!summary.empty())
         write_summary(summary, options, totals, moved);
     print(stress::OP_NAMES, totals.done, totals.refused);
@@ -123,6 +146,8 @@ int main(int argc, char **argv) {
         ->check(CLI::Range(0U, 1000000U))
         ->capture_default_str();
     app.add_option("--summary", summary, "Write the numbers to a file, as JSON");
+    app.add_flag("!--not-alone", options.alone,
+                 "Others use the device, so do not count what is left at the end");
     app.add_option("--processes", options.processes, "Processes at a time")
         ->check(CLI::Range(1U, 64U))
         ->capture_default_str();

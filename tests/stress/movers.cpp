@@ -70,7 +70,9 @@ private:
     bool run(Move move) {
         switch (move) {
         case Move::huge_pages:
+            ++totals_.shortages;
             ask_for_huge_pages();
+            ++totals_.shortages;
             return true;
         case Move::contiguous:
             return allocate_blocks();
@@ -165,9 +167,10 @@ private:
         ++totals_.shortages;
         const int status = support::in_child([&] {
             support::write_file("/proc/self/oom_score_adj", "1000");
-            ::mmap(nullptr, (kib - LEFT_KIB) * 1024, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-            return 0;
+            return ::mmap(nullptr, (kib - LEFT_KIB) * 1024,
+                          PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1,
+                          0) == MAP_FAILED;
         });
         ++totals_.shortages;
         return status == 0;

@@ -4,6 +4,8 @@
 #include "support/memory_group.hpp"
 #include "support/system.hpp"
 
+#include <array>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -29,9 +31,10 @@ std::uint64_t oom_kills() { return support::value_of("/proc/vmstat", "oom_kill")
 
 class Processes {
 public:
-    Processes(const RunOptions &options, const Report &report, Totals &totals)
+    Processes(const RunOptions &options, bool charged, const Report &report,
+              Totals &totals)
         : options_(options), report_(report), totals_(totals),
-          random_(options.seed), oom_kills_(oom_kills()) {
+          random_(options.seed), charged_(charged), oom_kills_(oom_kills()) {
         group_.limit(GROUP_BYTES);
     }
 
@@ -45,7 +48,7 @@ public:
                     support::write_file("/proc/self/oom_score_adj", "500");
                     if (limited)
                         group_.enter();
-                    work(worker, totals_);
+                    work(worker, report_, totals_);
                 },
                 report_);
             if (child < 0)
@@ -63,18 +66,18 @@ public:
     }
 
     void reap() {
-        // Memory was short at some time since they were last looked at.
+        // Memory was short at some time since they were looked at before the last time.
         const std::uint64_t shortages = totals_.shortages;
-        const bool short_of_memory = shortages % 2 || shortages != shortages_;
+        const bool short_of_memory = shortages % 2 || shortages != shortages_[0];
         std::erase_if(alive_, [&](const auto &process) {
             int status = 0;
             if (::waitpid(process.first, &status, WNOHANG) <= 0)
                 return false;
             ended(status, process.second,
-                  short_of_memory || process.second.limited);
+                  short_of_memory || (process.second.limited && charged_));
             return true;
         });
-        shortages_ = shortages;
+        shortages_ = {shortages_[1], shortages};
     }
 
     void reap_all() {
@@ -135,10 +138,12 @@ private:
     const Report &report_;
     Totals &totals_;
     std::mt19937_64 random_;
+    const bool charged_; // a group pays for the pages of its buffers
     const std::uint64_t oom_kills_;
     support::MemoryGroup group_;
     std::map<pid_t, Process> alive_;
-    std::uint64_t shortages_ = 0;
+    // At the last two times: who dies of one may be a while about it.
+    std::array<std::uint64_t, 2> shortages_{};
     std::uint64_t number_ = 1;
     Ends ends_;
 };
@@ -164,11 +169,14 @@ pid_t in_process(const std::function<void()> &body, const Report &report) {
     int status = 0;
     try {
         body();
-    } catch (const std::exception &error) {
-        if (!report.gone()) {
+    } catch (const gpumem::Error &error) {
+        if (error.code().value() != ENODEV || !report.gone()) {
             report.failed(error.what());
             status = 1;
         }
+    } catch (const std::exception &error) {
+        report.failed(error.what());
+        status = 1;
     }
     std::fflush(nullptr);
     ::_exit(status);
@@ -182,7 +190,9 @@ Ends run_processes(const RunOptions &options, gpumem::Device &device,
     const std::uint64_t objects = device.stats().objects;
     const std::uint64_t moved = device.stats().moved;
     auto say = clock::now() + std::chrono::seconds(options.progress);
-    Processes processes(options, report, totals);
+    Processes processes(options,
+                        device.stats().backing != GPUMEM_BACKING_KIND_MOPS,
+                        report, totals);
     while (clock::now() < end && !totals.failures) {
         processes.fill_up();
         std::this_thread::sleep_for(std::chrono::milliseconds(100));

@@ -20,6 +20,8 @@ struct RunOptions {
     unsigned processes = 3;
     // Seconds between two times that the device is unplugged; 0: never.
     unsigned unplug = 20;
+    // Nobody else has buffers, so none may be left at the end.
+    bool alone = true;
     // Seconds between two lines about how far it is; 0: none.
     unsigned progress = 0;
     WorkerOptions worker;

@@ -12,6 +12,7 @@ namespace stress {
 namespace {
 
 constexpr std::size_t TRACE_TAIL = 16384;
+const std::string TRACING = "/sys/kernel/tracing/";
 
 // Whose the driver says that the frame is; a PTE that was left behind by a move
 // shows one that is nobody's.
@@ -25,6 +26,16 @@ std::string driver_frame(std::uint64_t frame) {
 
 } // namespace
 
+Trace::Trace() {
+    support::write_file(TRACING + "trace", "");
+    support::write_file(TRACING + "events/gpumem/enable", "1");
+}
+
+Trace::~Trace() {
+    support::write_errno(TRACING + "events/gpumem/enable", "0");
+    support::write_errno(TRACING + "tracing_on", "1");
+}
+
 void Report::failed(const std::string &what) const {
     ++totals_.failures;
     fmt::print(stderr, "gpumem-stress: seed {} pid {}: {}\n", seed_, ::getpid(),
@@ -32,17 +43,18 @@ void Report::failed(const std::string &what) const {
 }
 
 void Report::wrong(const std::byte *page, const Stamp &stamp,
-                   std::ptrdiff_t word, std::uint64_t frame,
-                   const std::string &where) const {
+                   std::ptrdiff_t word, const std::byte *mapping,
+                   std::uint64_t frame, const std::string &where) const {
+    support::write_errno(TRACING + "tracing_on", "0");
     const auto *words = reinterpret_cast<const std::uint64_t *>(page);
-    const auto mapped = support::pagemap_frames(page, 1).front();
+    const auto mapped = support::pagemap_frames(mapping, 1).front();
     failed(fmt::format("{}: buffer {} page {} version {}: wrong from word {} on "
                        "({:#x}); the driver has it in page frame {}, the mapping "
                        "has {}, which is {}",
                        where, stamp.buffer, stamp.page, stamp.version, word,
                        words[word], frame, mapped,
                        mapped ? driver_frame(mapped) : "hidden"));
-    std::string trace = support::read_file("/sys/kernel/tracing/trace");
+    std::string trace = support::read_file(TRACING + "trace");
     if (trace.size() > TRACE_TAIL)
         trace.erase(0, trace.size() - TRACE_TAIL);
     std::fwrite(trace.data(), 1, trace.size(), stderr);

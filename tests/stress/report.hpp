@@ -10,6 +10,15 @@
 
 namespace stress {
 
+// Records what the driver does until it is destroyed; a report shows its end.
+class Trace {
+public:
+    Trace();
+    Trace(const Trace &) = delete;
+    Trace &operator=(const Trace &) = delete;
+    ~Trace();
+};
+
 class Report {
 public:
     Report(Totals &totals, std::uint64_t seed) : totals_(totals), seed_(seed) {}
@@ -17,11 +26,12 @@ public:
     // Anything but a wrong byte.
     void failed(const std::string &what) const;
 
-    // @page reads other than @stamp from @word on, and the driver has the page in
-    // @frame, 0 if it has none. Prints the page frame of the mapping too, and whose
-    // the driver says that it is.
+    // @page, which may be a copy of what lies at @mapping, reads other than @stamp
+    // from @word on, and the driver has the page in @frame, 0 if it has none. Prints
+    // the page frame of the mapping too, and whose the driver says that it is.
     void wrong(const std::byte *page, const Stamp &stamp, std::ptrdiff_t word,
-               std::uint64_t frame, const std::string &where) const;
+               const std::byte *mapping, std::uint64_t frame,
+               const std::string &where) const;
 
     // The device is being unplugged, so calls may fail.
     [[nodiscard]] bool gone() const { return totals_.gone; }

@@ -6,13 +6,17 @@
 #include <drm/gpumem_drm.h>
 #include <sys/ioctl.h>
 
+#include <utility>
+
 namespace stress {
 
 void Slot::fill(const gpumem::Device &device, std::uint64_t pages,
                 std::uint64_t buffer) {
+    gpumem::Bo made = device.create(pages * support::PAGE);
+    map = made.map();
+    // Nothing fails from here on, so that a slot is filled or is not.
+    bo = std::move(made);
     device_ = &device;
-    bo = device.create(pages * support::PAGE);
-    map = bo.map();
     dontneed = false;
     number = buffer;
     versions.assign(pages, 0);
@@ -40,7 +44,8 @@ void Slot::check(const std::byte *at, std::size_t page, const Report &report,
     const Stamp expected = stamp(page);
     const std::ptrdiff_t word = first_wrong_word(at, expected);
     if (word != INTACT)
-        report.wrong(at, expected, word, driver_frame(page), where);
+        report.wrong(at, expected, word, address(page), driver_frame(page),
+                     where);
     ++totals.pages_verified;
 }
 

@@ -28,24 +28,26 @@ constexpr std::array OPS{
 
 Thread::Thread(std::uint64_t seed, const gpumem::Device &device,
                std::deque<Slot> &slots, const WorkerOptions &options,
-               Totals &totals)
+               const Report &report, Totals &totals)
     : random_(seed), device_(device), slots_(slots), options_(options),
-      totals_(totals), report_(totals, options.seed),
+      totals_(totals), report_(report),
       has_pages_(device.stats().backing != GPUMEM_BACKING_KIND_MOPS),
       disk_(::open(DISK, O_RDWR | O_DIRECT | O_CLOEXEC)) {}
 
 void Thread::step() {
-    const Op op = OPS[below(OPS.size())];
+    op_ = OPS[below(OPS.size())];
+    shortages_ = totals_.shortages;
     Slot &slot = slots_[below(slots_.size())];
-    const auto i = static_cast<std::size_t>(op);
+    const auto i = static_cast<std::size_t>(op_);
     try {
-        if (run(op, slot))
+        if (run(op_, slot))
             ++totals_.done[i];
     } catch (const gpumem::Error &error) {
         ++totals_.refused[i];
         const int code = error.code().value();
         // Busy: a long pin beside a short one, or a page in a pipe.
-        if (code != ENOMEM && !(op == Op::pin && code == EBUSY) && !totals_.gone)
+        if (code != ENOMEM && !(op_ == Op::pin && code == EBUSY) &&
+            !(code == ENODEV && totals_.gone))
             report_.failed(fmt::format("{}: {}", OP_NAMES[i], error.what()));
     }
 }
@@ -198,10 +200,20 @@ void Thread::check_all(const Slot &slot, const char *where) {
 
 bool Thread::refused(const char *call, std::initializer_list<int> expected) {
     const int error = errno;
-    if (error != ENOMEM && !totals_.gone &&
+    ++totals_.refused[static_cast<std::size_t>(op_)];
+    // The kernel touched a page for us that there was no memory for, or no device.
+    const bool unreachable = error == EFAULT && (short_of_memory() || totals_.gone);
+    if (error != ENOMEM && !unreachable && !(error == ENODEV && totals_.gone) &&
         std::ranges::find(expected, error) == expected.end())
         report_.failed(fmt::format("{}: {}", call, std::strerror(error)));
     return false;
+}
+
+bool Thread::cut_short(const char *call, ssize_t got,
+                       std::initializer_list<int> expected) {
+    if (got >= 0)
+        errno = EIO; // a part of a page
+    return refused(call, expected);
 }
 
 } // namespace stress

@@ -13,13 +13,15 @@
 #include <deque>
 #include <initializer_list>
 #include <random>
+#include <sys/types.h>
 
 namespace stress {
 
 class Thread {
 public:
     Thread(std::uint64_t seed, const gpumem::Device &device,
-           std::deque<Slot> &slots, const WorkerOptions &options, Totals &totals);
+           std::deque<Slot> &slots, const WorkerOptions &options,
+           const Report &report, Totals &totals);
 
     void step();
 
@@ -74,6 +76,15 @@ private:
 
     // A system call failed: an answer to expect, or a failure of the run. False.
     bool refused(const char *call, std::initializer_list<int> expected);
+    // The same of a call that gave less than all.
+    bool cut_short(const char *call, ssize_t got,
+                   std::initializer_list<int> expected);
+
+    // There may have been no page for who touched one since the operation began.
+    [[nodiscard]] bool short_of_memory() const {
+        return (options_.limited && has_pages_) || shortages_ % 2 ||
+               shortages_ != totals_.shortages;
+    }
 
     std::size_t below(std::size_t bound) {
         return std::uniform_int_distribution<std::size_t>(0, bound - 1)(random_);
@@ -84,9 +95,11 @@ private:
     std::deque<Slot> &slots_;
     const WorkerOptions &options_;
     Totals &totals_;
-    Report report_;
+    const Report &report_;
     // PFN mappings have no pages that the kernel could take references of.
     bool has_pages_;
+    Op op_{};
+    std::uint64_t shortages_ = 0; // when the operation began
     gpumem::UniqueFd disk_;
     alignas(support::PAGE) std::array<std::byte, support::PAGE> copy_{};
 };

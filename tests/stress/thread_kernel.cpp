@@ -26,10 +26,11 @@ bool Thread::vm_readv(Slot &slot) {
         return false;
     const iovec to{copy_.data(), PAGE};
     const iovec from{slot.address(page), PAGE};
+    const auto all = static_cast<ssize_t>(PAGE);
     const ssize_t got = ::process_vm_readv(::getpid(), &to, 1, &from, 1, 0);
-    if (got < 0)
-        return has_pages_ ? refused("process_vm_readv", {})
-                          : refused("process_vm_readv", {EFAULT});
+    if (got != all)
+        return has_pages_ ? cut_short("process_vm_readv", got, {})
+                          : cut_short("process_vm_readv", got, {EFAULT});
     check(slot, copy_.data(), page, "process_vm_readv");
     return true;
 }
@@ -48,8 +49,9 @@ bool Thread::vmsplice(Slot &slot) {
     if (::vmsplice(in.get(), &from, 1, 0) < 0)
         return has_pages_ ? refused("vmsplice", {})
                           : refused("vmsplice", {EFAULT});
-    if (::read(out.get(), copy_.data(), PAGE) != static_cast<ssize_t>(PAGE))
-        return refused("read of a pipe", {});
+    const ssize_t got = ::read(out.get(), copy_.data(), PAGE);
+    if (got != static_cast<ssize_t>(PAGE))
+        return cut_short("read of a pipe", got, {});
     check(slot, copy_.data(), page, "vmsplice");
     return true;
 }
@@ -70,11 +72,13 @@ bool Thread::direct_io(Slot &slot) {
         return refused("lock of the disk", {EAGAIN, EACCES});
     bool done = false;
     const auto all = static_cast<ssize_t>(PAGE);
-    if (::pwrite(disk_.get(), slot.address(page), PAGE, at) != all) {
-        has_pages_ ? refused("direct write", {}) : refused("direct write", {EFAULT});
-    } else if (::pread(disk_.get(), copy_.data(), PAGE, at) != all ||
-               ::pread(disk_.get(), slot.address(page), PAGE, at) != all) {
-        refused("direct read", {});
+    ssize_t got = ::pwrite(disk_.get(), slot.address(page), PAGE, at);
+    if (got != all) {
+        has_pages_ ? cut_short("direct write", got, {})
+                   : cut_short("direct write", got, {EFAULT});
+    } else if ((got = ::pread(disk_.get(), copy_.data(), PAGE, at)) != all ||
+               (got = ::pread(disk_.get(), slot.address(page), PAGE, at)) != all) {
+        cut_short("direct read", got, {});
     } else {
         check(slot, copy_.data(), page, "O_DIRECT write");
         check(slot, slot.address(page), page, "O_DIRECT read");
@@ -101,8 +105,8 @@ bool Thread::attach(Slot &slot) {
     if (errno)
         return refused("attachment", {EBUSY});
     const support::TestImporter &importer = *attached;
-    if (below(2))
-        importer("fence");
+    if (below(2) && (errno = importer("fence")))
+        return refused("fence of an importer", {});
     std::uint64_t sum = 0;
     for (std::size_t page = 0; page < slot.pages(); ++page) {
         std::uint64_t word = 0;

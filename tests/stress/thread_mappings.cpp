@@ -54,7 +54,6 @@ bool Thread::fork(Slot &slot) {
     if (!lock)
         return false;
     Stamp stamp = slot.stamp(page);
-    const std::uint64_t shortages = totals_.shortages;
     const pid_t child = ::fork();
     if (child < 0)
         return refused("fork", {EAGAIN});
@@ -75,9 +74,9 @@ bool Thread::fork(Slot &slot) {
     } else if (status == 0) {
         ++slot.versions[page];
     } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS &&
-               (options_.limited || shortages % 2 || shortages != totals_.shortages)) {
-        return false; // there was no memory for the page
-    } else if (!totals_.gone) {
+               (short_of_memory() || totals_.gone)) {
+        return false; // there was no memory for the page, or no device
+    } else {
         report_.failed(fmt::format("a child saw another page or died: status "
                                    "{:#x}, buffer {} page {}",
                                    status, stamp.buffer, page));

@@ -14,7 +14,7 @@
 
 namespace stress {
 
-void work(const WorkerOptions &options, Totals &totals) {
+void work(const WorkerOptions &options, const Report &report, Totals &totals) {
     const gpumem::Device device = gpumem::Device::open();
     std::deque<Slot> slots(options.slots);
     std::atomic<std::uint64_t> begun = 0;
@@ -22,7 +22,8 @@ void work(const WorkerOptions &options, Totals &totals) {
     for (unsigned i = 0; i < options.threads; ++i)
         threads.emplace_back([&, i] {
             const auto thread = std::make_unique<Thread>(
-                options.seed * 64 + i, device, slots, options, totals);
+                options.seed * 64 + i, device, slots, options, report,
+                totals);
             while (!totals.stop && !totals.gone && begun++ < options.operations)
                 thread->step();
         });

@@ -2,6 +2,7 @@
 // One process of the run: threads that do operations at random on shared slots.
 #pragma once
 
+#include "stress/report.hpp"
 #include "stress/totals.hpp"
 
 #include <cstddef>
@@ -25,6 +26,6 @@ struct WorkerOptions {
 };
 
 // Until the run stops or enough is done.
-void work(const WorkerOptions &options, Totals &totals);
+void work(const WorkerOptions &options, const Report &report, Totals &totals);
 
 } // namespace stress

@@ -10,7 +10,7 @@ void KernelLogListener::OnTestStart(const testing::TestInfo &) {
 }
 
 void KernelLogListener::OnTestEnd(const testing::TestInfo &) {
-    for (const std::string &line : kernel_reports(log_.new_lines()))
+    for (const std::string &line : log_.new_reports())
         ADD_FAILURE() << "kernel log: " << line;
 }
 

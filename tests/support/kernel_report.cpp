@@ -30,25 +30,6 @@ std::regex expression(const std::string &kind) {
 
 } // namespace
 
-std::vector<std::string> kernel_reports(const std::string &log) {
-    static const std::regex report = expression("report");
-    static const std::regex harmless = expression("harmless");
-    static const std::regex traced = expression("traced");
-    std::vector<std::string> found;
-    std::istringstream lines(log);
-    bool stack_follows = false;
-    for (std::string line; std::getline(lines, line);) {
-        if (std::regex_search(line, traced))
-            stack_follows = true;
-        else if (stack_follows && line.find("Call Trace:") != std::string::npos)
-            stack_follows = false;
-        else if (std::regex_search(line, report) &&
-                 !std::regex_search(line, harmless))
-            found.push_back(line);
-    }
-    return found;
-}
-
 KernelLog::KernelLog()
     : fd_(::open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {
     if (fd_ < 0)
@@ -74,9 +55,24 @@ std::string KernelLog::new_lines() {
     }
 }
 
-std::string KernelLog::new_report() {
-    const auto reports = kernel_reports(new_lines());
-    return reports.empty() ? std::string() : reports.front();
+std::vector<std::string> KernelLog::new_reports() {
+    static const std::regex report = expression("report");
+    static const std::regex harmless = expression("harmless");
+    static const std::regex traced = expression("traced");
+    std::vector<std::string> found;
+    std::istringstream lines(new_lines());
+    for (std::string line; std::getline(lines, line);) {
+        if (std::regex_search(line, traced))
+            stack_follows_ = true;
+        else if (stack_follows_ && line.find("Call Trace:") != std::string::npos)
+            stack_follows_ = false;
+        else if (std::regex_search(line, report) &&
+                 !std::regex_search(line, harmless)) {
+            stack_follows_ = false;
+            found.push_back(line);
+        }
+    }
+    return found;
 }
 
 } // namespace support

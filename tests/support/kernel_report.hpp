@@ -7,9 +7,6 @@
 
 namespace support {
 
-// The lines of a kernel log that begin or belong to a report.
-std::vector<std::string> kernel_reports(const std::string &log);
-
 // The kernel log from now on.
 class KernelLog {
 public:
@@ -20,11 +17,12 @@ public:
 
     // Lines that were not read yet.
     std::string new_lines();
-    // The first of them that is the start of a report, or nothing.
-    std::string new_report();
+    // Those of them that begin or belong to a report.
+    std::vector<std::string> new_reports();
 
 private:
     int fd_;
+    bool stack_follows_ = false; // that of a line which is no report
 };
 
 } // namespace support

@@ -90,7 +90,7 @@ std::string fdinfo_memory(int fd, const std::string &key) {
     return info.substr(value, info.find('\n', value) - value);
 }
 
-int in_child(const std::function<int()> &body) {
+pid_t start_child(const std::function<int()> &body) {
     const pid_t child = ::fork();
     if (child == 0) {
         try {
@@ -104,10 +104,18 @@ int in_child(const std::function<int()> &body) {
     }
     if (child < 0)
         throw std::runtime_error("cannot fork");
+    return child;
+}
+
+int wait_for(pid_t child) {
     int status = 0;
-    while (::waitpid(child, &status, 0) < 0)
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
     return status;
+}
+
+int in_child(const std::function<int()> &body) {
+    return wait_for(start_child(body));
 }
 
 bool kernel_is_at_least(int major, int minor) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <sys/types.h>
 
 namespace support {
 
@@ -38,6 +39,12 @@ std::string fdinfo_memory(int fd, const std::string &key);
 
 // What a child ends with when its body throws.
 constexpr int CHILD_THREW = 99;
+
+// Starts a child that runs @body and ends with what that returns.
+pid_t start_child(const std::function<int()> &body);
+
+// Waits for it; returns its wait status.
+int wait_for(pid_t child);
 
 // Runs @body in a child; returns its wait status.
 int in_child(const std::function<int()> &body);

@@ -74,7 +74,7 @@ class KernelLog(unittest.TestCase):
                   "[    1.0] Call Trace:", "[    1.0]  dump_stack_lvl+0x5d/0x80"]
         self.assertEqual(klog.reports(killer), [])
         self.assertEqual(klog.reports([*killer, "[    1.0] Call Trace:"]), [4])
-        self.assertEqual(klog.reports([killer[0], REPORTS[0], killer[2]]), [1])
+        self.assertEqual(klog.reports([killer[0], REPORTS[0], killer[2]]), [1, 2])
 
     def test_excerpt_starts_just_before_the_report(self):
         lines = [f"line {i}" for i in range(10)] + [REPORTS[0], "RIP: 0010:f"]

@@ -19,7 +19,7 @@ class Soak(unittest.TestCase):
         self.assertTrue(counts.read("drawn 8 1\n"))
         self.assertTrue(counts.read("progress 30 40 2\n"))
         self.assertFalse(counts.read("write   5 done   1 refused\n"))
-        self.assertEqual(counts, rounds.Counts(30, 40, 16, 1, 2))
+        self.assertEqual(counts, rounds.Counts(30, 40, 16, 1, 2, 0))
 
     def test_state_survives_and_gives_the_next_seed(self):
         with tempfile.TemporaryDirectory() as directory:

@@ -90,35 +90,43 @@ def told(total, seconds):
             f"{total.frames_wrong} wrong, {total.failures} failures")
 
 
+def _add(total, counts):
+    total.pages_moved += counts.pages_moved
+    total.pages_verified += counts.pages_verified
+    total.frames += counts.frames
+    total.frames_wrong += counts.frames_wrong
+    total.failures += counts.failures
+    total.operations += counts.operations
+    total.rounds += 1
+
+
 def _soak(parsed, total, backings):
     begun = time.monotonic()
     before = total.seconds
     line = Line(sys.stderr)
-    while (left := parsed.hours * 3600 - (time.monotonic() - begun)) >= 30:
-        seconds = int(min(parsed.round * 60, left))
-        backing = backings[total.rounds % len(backings)]
+    wrong = ""
+    try:
+        while not wrong and (left := parsed.hours * 3600 - (time.monotonic() - begun)) >= 30:
+            backing = backings[total.rounds % len(backings)]
 
-        def show(counts):
-            line.show(f"{(before + time.monotonic() - begun) / 3600:.2f} h, seed {total.seed}, {backing}: "
-                      f"{total.pages_moved + counts.pages_moved} pages moved, "
-                      f"{(total.pages_verified + counts.pages_verified) // 256} MiB verified, "
-                      f"{total.failures + counts.failures + counts.frames_wrong} failures")
+            def show(counts):
+                line.show(f"{(before + time.monotonic() - begun) / 3600:.2f} h, seed {total.seed}, {backing}: "
+                          f"{total.pages_moved + counts.pages_moved} pages moved, "
+                          f"{(total.pages_verified + counts.pages_verified) // 256} MiB verified, "
+                          f"{total.failures + counts.failures + counts.frames_wrong} failures")
 
-        try:
-            counts, operations = rounds.run(parsed.kernel, backing, total.seed, seconds, show)
-        finally:
-            line.close()
-        total.pages_moved += counts.pages_moved
-        total.pages_verified += counts.pages_verified
-        total.frames += counts.frames
-        total.frames_wrong += counts.frames_wrong
-        total.failures += counts.failures
-        total.operations += operations
-        total.rounds += 1
-        total.seconds = before + time.monotonic() - begun
-        total.save(STATE)
-    print(told(total, total.seconds), flush=True)
-    return 1 if total.failures or total.frames_wrong or not total.rounds else 0
+            counts, wrong = rounds.run(parsed.kernel, backing, total.seed, int(min(parsed.round * 60, left)), show)
+            if wrong and not counts.failures + counts.frames_wrong:
+                counts.failures = 1
+            _add(total, counts)
+            total.seconds = before + time.monotonic() - begun
+            total.save(STATE)
+    finally:
+        line.close()
+        print(told(total, total.seconds), flush=True)
+    if wrong:
+        raise VmError(wrong)
+    return 0 if total.rounds else 1
 
 
 def main(arguments):

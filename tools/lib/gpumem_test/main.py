@@ -2,6 +2,7 @@
 """The command line of tools/test."""
 
 import re
+import signal
 import sys
 import time
 
@@ -116,6 +117,7 @@ def main(arguments):
     parsed = parser().parse_args(arguments)
     if parsed.kernel != kernels.LATEST and not re.fullmatch(r"\d+\.\d+", parsed.kernel):
         parser().error(f"'{parsed.kernel}' is not a kernel series: say 6.12, another X.Y, or latest")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     begun = time.monotonic()
     found = _Results()
     try:

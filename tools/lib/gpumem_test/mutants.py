@@ -10,6 +10,7 @@ import dataclasses
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,10 +19,11 @@ from gpumem_vm import build, debug_kernel, modules, rootfs, sandbox, setup
 from gpumem_vm.arguments import OneLineParser
 from gpumem_vm.errors import VmError
 
-from . import programs
+from . import programs, results
 from .results import FAILED
 
 REPOSITORY = build.REPOSITORY
+GUEST_PROGRAM = programs.GUEST_PROGRAM.name
 PATCHES = REPOSITORY / "tests/mutants"
 # All that tools/vm and the module are made of.
 _COPIED = ("kernel", "include/uapi", "tests/kmod", "tools")
@@ -64,7 +66,7 @@ def _apply(mutant, home):
     for name in _COPIED:
         shutil.copytree(REPOSITORY / name, home / name)
     shutil.copyfile(PATCHES / f"{mutant.name}.patch", home / "mutant.patch")
-    done = sandbox.run_in(rootfs.tree(), ["patch", "--batch", "--forward", "-p1", "-i", "mutant.patch"], binds=[(home, "/copy")],
+    done = sandbox.run_in(rootfs.tree(), ["patch", "--batch", "--forward", "-F0", "-p1", "-i", "mutant.patch"], binds=[(home, "/copy")],
                           cwd="/copy", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           check=False)
     if done.returncode:
@@ -77,14 +79,18 @@ def _run(mutant, home):
     found = programs.run_guest(mutant.kernel, mutant.backing, mutant.tests, lambda result: None, mutant.kind, home)
     if not found:
         raise VmError(f"{mutant.name}: no test matches {mutant.tests}")
-    return [result for result in found if result.state == FAILED]
+    failed = [result for result in found if result.state == FAILED]
+    for result in failed:
+        if result.name == GUEST_PROGRAM or result.detail.startswith(programs.OWN_WORDS):
+            raise VmError(f"{mutant.name}: {result.detail.splitlines()[0]}")
+    # A guest that died says so once, and what did not run has caught nothing.
+    return [result for result in failed if result.detail not in results.NO_RESULT]
 
 
 def _caught_by(failed):
     words = []
     for result in failed:
-        reason = result.detail.partition(";")[0].splitlines()[0] if result.name == "guest run" and result.detail else ""
-        words.append(reason or result.name)
+        words.append(result.detail.partition(";")[0].splitlines()[0] if result.name == programs.DEATH else result.name)
     return ", ".join(words)
 
 
@@ -95,6 +101,7 @@ def parser():
 
 
 def main(arguments):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     parsed = parser().parse_args(arguments)
     try:
         mutants = [read(path) for path in sorted(PATCHES.glob("*.patch")) if not parsed.name or path.stem in parsed.name]

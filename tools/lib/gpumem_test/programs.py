@@ -37,8 +37,11 @@ DEBUG_OPTIONS = ["--mem", "2048"]
 _PROGRESS = re.compile(r"^\[\s*(OK|FAILED|SKIPPED)\s*\] (\S+\.[^\s,]+)(?:.*\((\d+) ms\))?")
 _RUNNING = re.compile(r"^\[ RUN\s*\] (\S+)")
 _END = re.compile(r"^\[=+\] .* ran\.")
+# The result that tells how a guest ended before its tests did.
+DEATH = "guest run"
+OWN_WORDS = "tools/vm failed"
 _DEATHS = {KERNEL_REPORT: "the guest's kernel log holds a report", GUEST_DIED: "the guest died",
-           TIMED_OUT: "the guest's tests took longer than they may", OWN_FAILURE: "tools/vm failed"}
+           TIMED_OUT: "the guest's tests took longer than they may", OWN_FAILURE: OWN_WORDS}
 
 
 def _list(program, pattern):
@@ -133,18 +136,24 @@ def _run_one(suite, vm, expected, path, report):
     tail, running, ended = [], "its start", False
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
                           errors="replace") as process:
-        for line in process.stdout:
-            tail = [*tail[-39:], line]
-            if match := _RUNNING.match(line):
-                running = match.group(1)
-            # GoogleTest says skipped and failed tests a second time at the end.
-            ended = ended or bool(_END.match(line))
-            if not ended and (match := _PROGRESS.match(line)):
-                state = {"OK": results.PASSED, "FAILED": FAILED, "SKIPPED": results.SKIPPED}[match.group(1)]
-                report(Result(suite, match.group(2), state, int(match.group(3) or 0) / 1000))
+        try:
+            for line in process.stdout:
+                tail = [*tail[-39:], line]
+                if match := _RUNNING.match(line):
+                    running = match.group(1)
+                # GoogleTest says skipped and failed tests a second time at the end.
+                ended = ended or bool(_END.match(line))
+                if not ended and (match := _PROGRESS.match(line)):
+                    state = {"OK": results.PASSED, "FAILED": FAILED, "SKIPPED": results.SKIPPED}[match.group(1)]
+                    report(Result(suite, match.group(2), state, int(match.group(3) or 0) / 1000))
+        except BaseException:
+            # tools/vm ends its guest, and then the directories may go.
+            process.terminate()
+            process.wait()
+            raise
     judged = results.judge(suite, expected, path)
     # GoogleTest's own status for failed tests is 1; everything else is more.
     if process.returncode > 1 or (process.returncode and not any(r.state == FAILED for r in judged)):
         reason = _DEATHS.get(process.returncode, f"the program ended with status {process.returncode}")
-        judged.append(Result(suite, "guest run", FAILED, 0, f"{reason}, in {running}; its last words:\n{''.join(tail)}"))
+        judged.append(Result(suite, DEATH, FAILED, 0, f"{reason}, in {running}; its last words:\n{''.join(tail)}"))
     return judged

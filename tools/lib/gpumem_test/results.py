@@ -62,16 +62,19 @@ def from_json(suite, path):
     return found
 
 
+NO_RESULT = ("the program ended without a result", "it is missing from the result file")
+
+
 def judge(suite, expected, path):
     """Results of a program: every expected test must be in its result file.
 
     A program that crashes leaves no file: then all that it should have run
     counts as failed.
     """
-    found, problem = [], "the program ended without a result"
+    found, problem = [], NO_RESULT[0]
     try:
         found = from_json(suite, path)
-        problem = "it is missing from the result file"
+        problem = NO_RESULT[1]
     except FileNotFoundError:
         pass
     except (ValueError, KeyError) as error:

@@ -29,7 +29,7 @@ REQUIRED = {
     DEBUG: (*_GUEST, "KASAN_INLINE", "PROVE_LOCKING", "DEBUG_VM", "DEBUG_ATOMIC_SLEEP", "DEBUG_KMEMLEAK", "DEBUG_OBJECTS",
             "UBSAN", "PAGE_OWNER", "PAGE_TABLE_CHECK", "FAULT_INJECTION_DEBUG_FS", "FAILSLAB", "FAIL_PAGE_ALLOC", "KCOV",
             "DMA_API_DEBUG"),
-    KCSAN: (*_GUEST, "KCSAN", "DEBUG_VM", "DEBUG_ATOMIC_SLEEP"),
+    KCSAN: (*_GUEST, "KCSAN", "KCSAN_STRICT", "DEBUG_VM", "DEBUG_ATOMIC_SLEEP"),
 }
 
 # What building an external module takes of a source tree.
@@ -49,7 +49,7 @@ def _run(scratch, *commands):
                               errors="replace", check=False)
         if done.returncode:
             sys.stderr.writelines(line + "\n" for line in done.stdout.splitlines()[-40:])
-            raise VmError(f"the debug kernel does not build: '{sandbox.shown(command)}' failed, its last words are above")
+            raise VmError(f"the kernel does not build: '{sandbox.shown(command)}' failed, its last words are above")
 
 
 def _build(scratch, kind):

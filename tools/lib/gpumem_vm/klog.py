@@ -31,6 +31,7 @@ def reports(lines):
             traced = False
         elif _REPORT.search(line) and not _HARMLESS.search(line):
             found.append(i)
+            traced = False
     return found
 
 

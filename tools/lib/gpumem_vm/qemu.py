@@ -22,7 +22,8 @@ _PROBE_SECONDS = 15
 KERNEL_WORDS = ["console=ttyS0", "panic=-1", "loglevel=7", "printk.time=1", "printk.devkmsg=on", "log_buf_len=4M",
                 "mitigations=off", "nokaslr", "tsc=reliable", "no_timer_check", "random.trust_cpu=on", "watchdog_thresh=60",
                 "rcupdate.rcu_cpu_stall_timeout=300", "sysctl.kernel.hung_task_timeout_secs=300",
-                "cryptomgr.notests", "audit=0", "apparmor=0", "rdinit=/init"]
+                # So that a page which nobody zeroes is seen.
+                "init_on_alloc=0", "cryptomgr.notests", "audit=0", "apparmor=0", "rdinit=/init"]
 
 DEBUG_WORDS = {debug_kernel.DEBUG: ["page_owner=on", "page_table_check=on", "kmemleak=on"]}
 
