@@ -77,19 +77,20 @@ void Machine::make_room() {
     windows_ = take(WINDOWS * WINDOW, PROT_NONE);
 }
 
-// Another device's buffer, to import.
+// Another device's buffer, to import. The device stays open: vkms sets its mode
+// at the last close of all, which takes a frame's time.
 void Machine::make_foreign() {
     const std::string &vkms = nodes_[static_cast<std::size_t>(Kind::vkms)];
     if (vkms.empty())
         return;
-    const gpumem::UniqueFd file(::open(vkms.c_str(), O_RDWR | O_CLOEXEC));
+    foreign_device_.reset(::open(vkms.c_str(), O_RDWR | O_CLOEXEC));
     drm_mode_create_dumb dumb{};
     dumb.width = dumb.height = 64;
     dumb.bpp = 32;
     int fd = -1;
-    if (::ioctl(file.get(), DRM_IOCTL_MODE_CREATE_DUMB, &dumb) ||
-        drmPrimeHandleToFD(file.get(), dumb.handle, DRM_CLOEXEC | DRM_RDWR,
-                           &fd))
+    if (::ioctl(foreign_device_.get(), DRM_IOCTL_MODE_CREATE_DUMB, &dumb) ||
+        drmPrimeHandleToFD(foreign_device_.get(), dumb.handle,
+                           DRM_CLOEXEC | DRM_RDWR, &fd))
         throw std::runtime_error("vkms gives no dma-buf");
     foreign_.reset(fd);
 }

@@ -158,6 +158,7 @@ private:
     const bool unhurried_;
     const std::chrono::steady_clock::time_point born_;
     std::array<std::string, static_cast<std::size_t>(Kind::COUNT)> nodes_;
+    gpumem::UniqueFd foreign_device_;
     gpumem::UniqueFd foreign_;
     std::array<gpumem::UniqueFd, 2> pipe_;
     std::byte *scratch_ = nullptr; // followed by a page that is not there
