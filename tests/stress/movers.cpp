@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
@@ -17,6 +18,7 @@
 #include <string>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
@@ -98,8 +100,17 @@ private:
 
     // Busy is an answer: somebody has pinned a page of it. So is invalid: a block
     // with a hole in it never goes.
+    // The kernel tries until a signal comes: who pins a page of the block while it
+    // is being offlined keeps it for as long as the pin lasts.
     bool offline_and_online(const std::string &block) {
-        const int error = support::write_errno(block + "/state", "offline");
+        const int status = support::in_child([&] {
+            struct sigaction interrupt{};
+            interrupt.sa_handler = [](int) {};
+            ::sigaction(SIGALRM, &interrupt, nullptr);
+            ::alarm(OFFLINE_SECONDS);
+            return support::write_errno(block + "/state", "offline");
+        });
+        const int error = WEXITSTATUS(status);
         if (error == 0)
             support::write_file(block + "/state", "online_movable");
         else if (error != EBUSY && error != EINTR && error != EINVAL)
@@ -183,6 +194,7 @@ private:
     }
 
     static constexpr unsigned MOST_SOFT_OFFLINED = 512;
+    static constexpr unsigned OFFLINE_SECONDS = 10;
     static constexpr std::uint64_t BLOCK = 512; // pages
     static constexpr std::size_t LEFT_KIB = 32 << 10;
 
