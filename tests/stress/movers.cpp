@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -110,13 +112,28 @@ private:
             ::alarm(OFFLINE_SECONDS);
             return support::write_errno(block + "/state", "offline");
         });
+        if (!WIFEXITED(status))
+            return false;
         const int error = WEXITSTATUS(status);
         if (error == 0)
-            support::write_file(block + "/state", "online_movable");
+            bring_online(block);
         else if (error != EBUSY && error != EINTR && error != EINVAL)
             report_.failed(fmt::format("offlining {}: {}", block,
                                        std::strerror(error)));
         return error == 0;
+    }
+
+    // That takes memory, which may be short now.
+    void bring_online(const std::string &block) {
+        int error = 0;
+        for (int tries = 0; tries < ONLINE_TRIES; ++tries) {
+            error = support::write_errno(block + "/state", "online_movable");
+            if (!error)
+                return;
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        }
+        report_.failed(fmt::format("bringing {} online: {}", block,
+                                   std::strerror(error)));
     }
 
     std::vector<std::uint64_t> frames_of_buffers() {
@@ -187,14 +204,33 @@ private:
         return status == 0;
     }
 
-    // Kills who is worth most to it: the processes that do the work say so.
+    // Kills who is worth most to it: the processes that do the work say so, and if
+    // there is none, a child that says a little less; nobody else.
     bool call_the_oom_killer() {
+        const pid_t child = support::start_child([] {
+            support::write_file("/proc/self/oom_score_adj", "400");
+            for (;;)
+                ::pause();
+            return 0;
+        });
+        while (support::read_file(fmt::format("/proc/{}/oom_score_adj", child)) !=
+               "400\n")
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        const auto killed = [] {
+            return support::value_of("/proc/vmstat", "oom_kill");
+        };
+        const std::uint64_t before = killed();
         support::write_file("/proc/sysrq-trigger", "f");
-        return true;
+        for (int i = 0; i < 1000 && killed() == before; ++i)
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        ::kill(child, SIGKILL);
+        support::wait_for(child);
+        return killed() != before;
     }
 
     static constexpr unsigned MOST_SOFT_OFFLINED = 512;
     static constexpr unsigned OFFLINE_SECONDS = 10;
+    static constexpr int ONLINE_TRIES = 300;
     static constexpr std::uint64_t BLOCK = 512; // pages
     static constexpr std::size_t LEFT_KIB = 32 << 10;
 
