@@ -7,24 +7,26 @@ import pathlib
 import tempfile
 import unittest
 
-from gpumem_soak import main, rounds, state
+from gpumem_soak import main, state
+from gpumem_soak.counts import Counts
 from gpumem_vm.errors import VmError
 
 
 class Soak(unittest.TestCase):
     def test_reads_progress_and_frames_and_nothing_else(self):
-        counts = rounds.Counts()
+        counts = Counts()
         self.assertTrue(counts.read("progress 10 20 0\n"))
         self.assertTrue(counts.read("drawn 8 0\n"))
         self.assertTrue(counts.read("drawn 8 1\n"))
         self.assertTrue(counts.read("progress 30 40 2\n"))
         self.assertFalse(counts.read("write   5 done   1 refused\n"))
-        self.assertEqual(counts, rounds.Counts(30, 40, 16, 1, 2, 0))
+        self.assertEqual(counts, Counts(30, 40, 16, 1, 2, 0))
+        self.assertEqual(counts + Counts(1, 1, 1, 1, 1, 1), Counts(31, 41, 17, 2, 3, 1))
 
     def test_state_survives_and_gives_the_next_seed(self):
         with tempfile.TemporaryDirectory() as directory:
             path = pathlib.Path(directory, "new", "state.json")
-            total = state.State(7, rounds=2, pages_moved=5)
+            total = state.State(7, rounds=2, counts=Counts(pages_moved=5))
             total.save(path)
             self.assertEqual(state.load(path), total)
             self.assertEqual(state.load(path).seed, 9)
@@ -34,7 +36,7 @@ class Soak(unittest.TestCase):
             path = pathlib.Path(directory, "state.json")
             with self.assertRaisesRegex(VmError, "no soak to resume"):
                 state.load(path)
-            for text in ("", "[]", '{"first_seed": 1, "bees": 2}'):
+            for text in ("", "[]", "{}", '{"first_seed": 1, "counts": {"bees": 2}}'):
                 path.write_text(text, encoding="utf-8")
                 with self.subTest(text), self.assertRaisesRegex(VmError, "not what a soak has written"):
                     state.load(path)

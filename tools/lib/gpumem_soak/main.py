@@ -84,20 +84,11 @@ class Line:
             self._stream.write("\n")
 
 
-def told(total, seconds):
-    return (f"{seconds / 3600:.2f} h, {total.rounds} rounds: {total.pages_moved} pages moved, "
-            f"{total.pages_verified * 4096} bytes verified, {total.operations} operations, {total.frames} frames drawn and "
-            f"{total.frames_wrong} wrong, {total.failures} failures")
-
-
-def _add(total, counts):
-    total.pages_moved += counts.pages_moved
-    total.pages_verified += counts.pages_verified
-    total.frames += counts.frames
-    total.frames_wrong += counts.frames_wrong
-    total.failures += counts.failures
-    total.operations += counts.operations
-    total.rounds += 1
+def told(total):
+    counts = total.counts
+    return (f"{total.seconds / 3600:.2f} h, {total.rounds} rounds: {counts.pages_moved} pages moved, "
+            f"{counts.pages_verified * 4096} bytes verified, {counts.operations} operations, {counts.frames} frames drawn and "
+            f"{counts.frames_wrong} wrong, {counts.failures} failures")
 
 
 def _soak(parsed, total, backings):
@@ -110,20 +101,21 @@ def _soak(parsed, total, backings):
             backing = backings[total.rounds % len(backings)]
 
             def show(counts):
+                now = total.counts + counts
                 line.show(f"{(before + time.monotonic() - begun) / 3600:.2f} h, seed {total.seed}, {backing}: "
-                          f"{total.pages_moved + counts.pages_moved} pages moved, "
-                          f"{(total.pages_verified + counts.pages_verified) // 256} MiB verified, "
-                          f"{total.failures + counts.failures + counts.frames_wrong} failures")
+                          f"{now.pages_moved} pages moved, {now.pages_verified // 256} MiB verified, "
+                          f"{now.failures + now.frames_wrong} failures")
 
             counts, wrong = rounds.run(parsed.kernel, backing, total.seed, int(min(parsed.round * 60, left)), show)
             if wrong and not counts.failures + counts.frames_wrong:
                 counts.failures = 1
-            _add(total, counts)
+            total.counts += counts
+            total.rounds += 1
             total.seconds = before + time.monotonic() - begun
             total.save(STATE)
     finally:
         line.close()
-        print(told(total, total.seconds), flush=True)
+        print(told(total), flush=True)
     if wrong:
         raise VmError(wrong)
     return 0 if total.rounds else 1

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """One round of the soak: a guest that runs tests/soak/round, and what it says."""
 
-import dataclasses
 import json
-import re
 import shutil
 import subprocess
 
 from gpumem_vm.build import REPOSITORY
+
+from .counts import Counts
 
 # Enough for the gallery, stress and storm side by side; ZONE_MOVABLE can be offlined.
 GUEST = ("--mem", "1536", "--append", "movablecore=512M")
@@ -15,31 +15,7 @@ FRAMES = 8
 # What a guest may take beyond the round's own time: its start, the walk at rest, the last walk.
 GRACE_SECONDS = 900
 
-_PROGRESS = re.compile(r"^progress (\d+) (\d+) (\d+)$")
-_DRAWN = re.compile(r"^drawn (\d+) (\d+)$")
 OUT = REPOSITORY / "out/soak"
-
-
-@dataclasses.dataclass
-class Counts:
-    """Of one round, as far as it has come."""
-    pages_moved: int = 0
-    pages_verified: int = 0
-    frames: int = 0
-    frames_wrong: int = 0
-    failures: int = 0
-    operations: int = 0
-
-    def read(self, line):
-        """Whether the line was one that counts."""
-        if match := _PROGRESS.match(line):
-            self.pages_moved, self.pages_verified, self.failures = map(int, match.groups())
-        elif match := _DRAWN.match(line):
-            self.frames += int(match.group(1))
-            self.frames_wrong += int(match.group(2))
-        else:
-            return False
-        return True
 
 
 def command(kernel, backing, seed, seconds):

@@ -7,6 +7,8 @@ import os
 
 from gpumem_vm.errors import VmError
 
+from .counts import Counts
+
 
 @dataclasses.dataclass
 class State:
@@ -14,12 +16,7 @@ class State:
     first_seed: int
     rounds: int = 0
     seconds: float = 0.0
-    pages_moved: int = 0
-    pages_verified: int = 0
-    operations: int = 0
-    frames: int = 0
-    frames_wrong: int = 0
-    failures: int = 0
+    counts: Counts = dataclasses.field(default_factory=Counts)
 
     @property
     def seed(self):
@@ -35,8 +32,9 @@ class State:
 
 def load(path):
     try:
-        return State(**json.loads(path.read_text(encoding="utf-8")))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return State(**{**found, "counts": Counts(**found["counts"])})
     except FileNotFoundError as error:
         raise VmError(f"there is no soak to resume: {path} is missing") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise VmError(f"{path} is not what a soak has written: {error}") from error
