@@ -37,6 +37,11 @@ REPORTS = (
     "[   12.345678] watchdog: Watchdog detected hard LOCKUP on cpu 1",
     "[   12.345678] DEBUG_LOCKS_WARN_ON(lock->magic != lock)",
     "[   12.345678] ODEBUG: free active (active state 0) object: 1",
+    "[   12.345678] turning off the locking correctness validator.",
+    "[   12.345678] INFO: lockdep is turned off.",
+    "[   12.345678] kmemleak: Cannot allocate a kmemleak_object structure",
+    "[   12.345678] DMA-API: debugging out of memory - disabling",
+    "[   12.345678] Disabling lock debugging due to kernel taint",
     "[   12.345678] Call Trace:",
     "[   12.345678] ------------[ cut here ]------------",
 )

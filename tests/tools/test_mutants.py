@@ -51,6 +51,14 @@ class Mutants(unittest.TestCase):
         finally:
             programs.run_guest = original
 
+    def test_a_report_is_told_by_its_title_and_who_is_in_it(self):
+        said = ["tools/vm: booted in 50.1 s\n", "tools/vm: the kernel reported (the command itself ended with status 0):\n",
+                "  [   99.1] kmemleak: 2 new suspected memory leaks (see /sys/kernel/debug/kmemleak)\n",
+                "  [   99.2]     kmalloc_trace+0x1/0x2\n", "  [   99.2]     gpumem_mops_populate+0x12/0x34 [gpumem]\n"]
+        self.assertEqual(programs.report_in(said), "kmemleak: 2 new suspected memory leaks (see /sys/kernel/debug/kmemleak), "
+                                                   "with gpumem_mops_populate()")
+        self.assertEqual(programs.report_in(said[:1]), "not shown")
+
 
 if __name__ == "__main__":
     unittest.main()

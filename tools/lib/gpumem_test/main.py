@@ -10,7 +10,7 @@ from gpumem_vm import build, debug_kernel, kernels, setup
 from gpumem_vm.arguments import OneLineParser
 from gpumem_vm.errors import VmError
 
-from . import fuzz, lint, programs, python_tests, vm_contract
+from . import lint, long_runs, programs, python_tests, vm_contract
 from .results import FAILED, PASSED, SKIPPED, Result
 
 # What --all runs; a series joins when the module supports it.
@@ -81,7 +81,7 @@ def run(series, pattern, found):
         backings = programs.backings(kernel)
         for backing in backings:
             found += programs.run_guest(kernel, backing, pattern, report)
-            found += fuzz.run(kernel, backing, pattern, report, fuzz.calls(series, backings))
+            found += long_runs.run([long_runs.fuzz(long_runs.calls(series, backings)), long_runs.stress()], kernel, backing, pattern, report)
     found += vm_contract.run(series[0], pattern, report)
 
 
@@ -92,7 +92,7 @@ def run_debug(series, kind, pattern, found):
             continue
         for backing in programs.backings(kernel, kind):
             found += programs.run_guest(kernel, backing, pattern, report, kind)
-            found += fuzz.run(kernel, backing, pattern, report, fuzz.DEBUG_CALLS, kind)
+            found += long_runs.run([long_runs.fuzz(long_runs.DEBUG_CALLS), long_runs.stress()], kernel, backing, pattern, report, kind)
 
 
 def close(found, seconds):

@@ -5,8 +5,9 @@ import json
 import re
 import subprocess
 import sys
+import threading
 
-from gpumem_vm import build, debug_kernel, modules
+from gpumem_vm import build, debug_kernel, klog, modules
 from gpumem_vm.errors import GUEST_DIED, KERNEL_REPORT, OWN_FAILURE, TIMED_OUT
 
 from . import results
@@ -36,6 +37,8 @@ DEBUG_OPTIONS = ["--mem", "2048"]
 
 _PROGRESS = re.compile(r"^\[\s*(OK|FAILED|SKIPPED)\s*\] (\S+\.[^\s,]+)(?:.*\((\d+) ms\))?")
 _RUNNING = re.compile(r"^\[ RUN\s*\] (\S+)")
+# A function of the module in a report's trace.
+_OURS = re.compile(r"\b(gpumem\w*)\+0x[0-9a-f]+/")
 _END = re.compile(r"^\[=+\] .* ran\.")
 # The result that tells how a guest ended before its tests did.
 DEATH = "guest run"
@@ -128,14 +131,30 @@ def run_guest(kernel, backing, pattern, report, kind=None, home=REPOSITORY):
     return found
 
 
+def _pass_on(stream, lines):
+    """What tools/vm says is for the user, and for the reason of a failure."""
+    for line in stream:
+        sys.stderr.write(line)
+        lines.append(line)
+
+
+def report_in(lines):
+    """The kernel's report in what tools/vm said, in a line."""
+    title = next((klog.without_stamp(line.strip()) for line in lines if klog.reports([line])), "not shown")
+    where = next((match.group(1) for line in lines if (match := _OURS.search(line))), "")
+    return f"{title}, with {where}()" if where and where not in title else title
+
+
 def _run_one(suite, vm, expected, path, report):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     command = [*vm, "--", str(GUEST_PROGRAM),
                f"--gtest_filter={':'.join(expected)}", f"--gtest_output=json:{path}", "--gtest_color=no"]
-    tail, running, ended = [], "its start", False
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+    tail, errors, running, ended = [], [], "its start", False
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           errors="replace") as process:
+        copier = threading.Thread(target=_pass_on, args=(process.stderr, errors))
+        copier.start()
         try:
             for line in process.stdout:
                 tail = [*tail[-39:], line]
@@ -151,9 +170,13 @@ def _run_one(suite, vm, expected, path, report):
             process.terminate()
             process.wait()
             raise
+        finally:
+            copier.join()
     judged = results.judge(suite, expected, path)
     # GoogleTest's own status for failed tests is 1; everything else is more.
     if process.returncode > 1 or (process.returncode and not any(r.state == FAILED for r in judged)):
         reason = _DEATHS.get(process.returncode, f"the program ended with status {process.returncode}")
+        if process.returncode == KERNEL_REPORT:
+            reason += f" ({report_in(errors)})"
         judged.append(Result(suite, DEATH, FAILED, 0, f"{reason}, in {running}; its last words:\n{''.join(tail)}"))
     return judged
