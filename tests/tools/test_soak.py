@@ -7,7 +7,7 @@ import pathlib
 import tempfile
 import unittest
 
-from gpumem_soak import main, state
+from gpumem_soak import main, rounds, state
 from gpumem_soak.counts import Counts
 from gpumem_vm.errors import VmError
 
@@ -20,8 +20,9 @@ class Soak(unittest.TestCase):
         self.assertTrue(counts.read("drawn 8 1\n"))
         self.assertTrue(counts.read("progress 30 40 2\n"))
         self.assertFalse(counts.read("write   5 done   1 refused\n"))
-        self.assertEqual(counts, Counts(30, 40, 16, 1, 2, 0))
-        self.assertEqual(counts + Counts(1, 1, 1, 1, 1, 1), Counts(31, 41, 17, 2, 3, 1))
+        self.assertTrue(counts.read("calls 900, inputs 30, 1 s, 900 calls/s, no kcov, outcomes 5, seed 1\n"))
+        self.assertEqual(counts, Counts(30, 40, 16, 1, 2, 0, 900))
+        self.assertEqual(counts + Counts(1, 1, 1, 1, 1, 1, 1), Counts(31, 41, 17, 2, 3, 1, 901))
 
     def test_state_survives_and_gives_the_next_seed(self):
         with tempfile.TemporaryDirectory() as directory:
@@ -49,6 +50,18 @@ class Soak(unittest.TestCase):
                 main.main(words)
             self.assertEqual(end.exception.code, 2)
             self.assertEqual(said.getvalue().count("\n"), 1)
+
+    def test_a_round_of_fuzzing_adds_the_backings_and_tells_who_failed(self):
+        with tempfile.TemporaryDirectory() as directory:
+            logs = {backing: pathlib.Path(directory, backing) for backing in ("gemfs", "mops")}
+            logs["gemfs"].write_text("noise\ncalls 20, inputs 1\n", encoding="utf-8")
+            logs["mops"].write_text("calls 30, inputs 1\n", encoding="utf-8")
+            self.assertEqual(rounds.judge_fuzz("6.12", 7, logs, {"gemfs": 0, "mops": 0}), (Counts(calls=50), ""))
+            counts, wrong = rounds.judge_fuzz("6.12", 7, logs, {"gemfs": 0, "mops": 70})
+            self.assertEqual(counts, Counts(calls=50))
+            self.assertRegex(wrong, "seed 7 on 6.12 mops failed with status 70")
+            logs["mops"].write_text("nothing\n", encoding="utf-8")
+            self.assertRegex(rounds.judge_fuzz("6.12", 7, logs, {"gemfs": 0, "mops": 0})[1], "mops did not say")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import re
 
 _PROGRESS = re.compile(r"^progress (\d+) (\d+) (\d+)$")
 _DRAWN = re.compile(r"^drawn (\d+) (\d+)$")
+_CALLS = re.compile(r"^calls (\d+), ")
 
 
 @dataclasses.dataclass
@@ -16,6 +17,7 @@ class Counts:
     frames_wrong: int = 0
     failures: int = 0
     operations: int = 0
+    calls: int = 0
 
     def __add__(self, other):
         return Counts(*map(sum, zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)))
@@ -27,6 +29,8 @@ class Counts:
         elif match := _DRAWN.match(line):
             self.frames += int(match.group(1))
             self.frames_wrong += int(match.group(2))
+        elif match := _CALLS.match(line):
+            self.calls += int(match.group(1))
         else:
             return False
         return True

@@ -14,11 +14,12 @@ from gpumem_vm.arguments import OneLineParser
 from gpumem_vm.errors import VmError
 
 from . import rounds, state
+from .counts import Counts
 
 DESCRIPTION = """\
-Run the demo's gallery, gpumem-stress and gpumem storm together for hours, in
-rounds of a guest each, with every backing in turn. One line tells how far it
-is; the end is a summary."""
+Try for hours to break the driver, in rounds that take turns: the demo's gallery,
+gpumem-stress and gpumem storm together, with one backing and then the other, and
+gpumem-fuzz with both. One line tells how far it is; the end is a summary."""
 
 EPILOG = """\
 Each round has a seed, the first one's plus its number. out/soak/state.json is
@@ -28,6 +29,8 @@ Exit status: 0, 1 if something was wrong (the seed and the log of the round are
 told), 2 for a wrong command line, 130 when interrupted.
 Details: docs/testing.md"""
 
+# The turn of gpumem-fuzz, after those of the backings.
+FUZZ = "fuzz"
 STATE = rounds.OUT / "state.json"
 
 
@@ -87,8 +90,8 @@ class Line:
 def told(total):
     counts = total.counts
     return (f"{total.seconds / 3600:.2f} h, {total.rounds} rounds: {counts.pages_moved} pages moved, "
-            f"{counts.pages_verified * 4096} bytes verified, {counts.operations} operations, {counts.frames} frames drawn and "
-            f"{counts.frames_wrong} wrong, {counts.failures} failures")
+            f"{counts.pages_verified * 4096} bytes verified, {counts.operations} operations, {counts.calls} calls fuzzed, "
+            f"{counts.frames} frames drawn and {counts.frames_wrong} wrong, {counts.failures} failures")
 
 
 def _soak(parsed, total, backings):
@@ -98,15 +101,20 @@ def _soak(parsed, total, backings):
     wrong = ""
     try:
         while not wrong and (left := parsed.hours * 3600 - (time.monotonic() - begun)) >= 30:
-            backing = backings[total.rounds % len(backings)]
+            turn = [*backings, FUZZ][total.rounds % (len(backings) + 1)]
 
             def show(counts):
                 now = total.counts + counts
-                line.show(f"{(before + time.monotonic() - begun) / 3600:.2f} h, seed {total.seed}, {backing}: "
-                          f"{now.pages_moved} pages moved, {now.pages_verified // 256} MiB verified, "
+                line.show(f"{(before + time.monotonic() - begun) / 3600:.2f} h, seed {total.seed}, {turn}: "
+                          f"{now.pages_moved} pages moved, {now.pages_verified // 256} MiB verified, {now.calls} calls, "
                           f"{now.failures + now.frames_wrong} failures")
 
-            counts, wrong = rounds.run(parsed.kernel, backing, total.seed, int(min(parsed.round * 60, left)), show)
+            seconds = int(min(parsed.round * 60, left))
+            show(Counts())
+            if turn == FUZZ:
+                counts, wrong = rounds.fuzz(parsed.kernel, backings, total.seed, seconds)
+            else:
+                counts, wrong = rounds.mix(parsed.kernel, turn, total.seed, seconds, show)
             if wrong and not counts.failures + counts.frames_wrong:
                 counts.failures = 1
             total.counts += counts

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""One round of the soak: a guest that runs tests/soak/round, and what it says."""
+"""A round of the soak: `mix` is a guest that runs tests/soak/round, `fuzz` a guest
+with gpumem-fuzz for each backing. Both give Counts, and what was wrong or ''."""
 
 import json
 import shutil
@@ -9,8 +10,9 @@ from gpumem_vm.build import REPOSITORY
 
 from .counts import Counts
 
-# Enough for the gallery, stress and storm side by side; ZONE_MOVABLE can be offlined.
-GUEST = ("--mem", "1536", "--append", "movablecore=512M")
+# Enough for the gallery, stress and storm side by side; ZONE_MOVABLE can be offlined,
+# and pages have another node to move to.
+MIX_GUEST = ("--mem", "1536", "--append", "movablecore=512M numa=fake=2")
 FRAMES = 8
 # What a guest may take beyond the round's own time: its start, the walk at rest, the last walk.
 GRACE_SECONDS = 900
@@ -18,21 +20,22 @@ GRACE_SECONDS = 900
 OUT = REPOSITORY / "out/soak"
 
 
-def command(kernel, backing, seed, seconds):
-    return [str(REPOSITORY / "tools/vm"), "--kernel", kernel, "--backing", backing, *GUEST, "--timeout", str(seconds + GRACE_SECONDS),
-            "--", "tests/soak/round", str(OUT), str(seed), str(seconds), str(FRAMES)]
+def _vm(kernel, backing, guest, seconds, command):
+    return [str(REPOSITORY / "tools/vm"), "--kernel", kernel, "--backing", backing, *guest, "--timeout", str(seconds + GRACE_SECONDS),
+            "--", *map(str, command)]
 
 
-def run(kernel, backing, seed, seconds, show):
-    """Run a round; show(counts) while it goes on. Its Counts, and what was wrong with it or ''."""
+def mix(kernel, backing, seed, seconds, show):
+    """The demo's gallery, stress and storm at once; show(counts) while it goes on."""
     OUT.mkdir(parents=True, exist_ok=True)
     summary = OUT / "stress.json"
     summary.unlink(missing_ok=True)
     counts = Counts()
     log = OUT / f"round-{seed}.log"
+    command = _vm(kernel, backing, MIX_GUEST, seconds, ["tests/soak/round", OUT, seed, seconds, FRAMES])
     with log.open("w", encoding="utf-8") as said, \
-            subprocess.Popen(command(kernel, backing, seed, seconds), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=said, text=True, errors="replace") as process:
+            subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True,
+                             errors="replace") as process:
         try:
             for line in process.stdout:
                 said.write(line)
@@ -54,3 +57,40 @@ def run(kernel, backing, seed, seconds, show):
     except (OSError, ValueError, KeyError) as error:
         wrong = wrong or f"the round with seed {seed} left no numbers: {error}"
     return counts, wrong
+
+
+def fuzz(kernel, backings, seed, seconds):
+    """gpumem-fuzz on all backings at once, for it uses one processor."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    logs = {backing: OUT / f"round-{seed}-{backing}.log" for backing in backings}
+    running = {}
+    try:
+        for backing, log in logs.items():
+            # What makes the driver fail is kept beside the log.
+            command = ["gpumem-fuzz", "--calls", 0, "--seed", seed % 0xffffffff + 1, "--save", OUT / f"fuzz-{backing}",
+                       f"-max_total_time={seconds}"]
+            with log.open("w", encoding="utf-8") as said:
+                running[backing] = subprocess.Popen(_vm(kernel, backing, (), seconds, command), stdin=subprocess.DEVNULL, stdout=said,
+                                                    stderr=subprocess.STDOUT)
+        statuses = {backing: process.wait() for backing, process in running.items()}
+    except BaseException:
+        for process in running.values():
+            process.terminate()
+            process.wait()
+        raise
+    return judge_fuzz(kernel, seed, logs, statuses)
+
+
+def judge_fuzz(kernel, seed, logs, statuses):
+    """What the logs of a round of fuzzing come to, by backing."""
+    total, wrong = Counts(), ""
+    for backing, log in logs.items():
+        made = Counts()
+        for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+            made.read(line)
+        total += made
+        if statuses[backing]:
+            wrong = wrong or f"gpumem-fuzz with seed {seed} on {kernel} {backing} failed with status {statuses[backing]}: see {log}"
+        elif not made.calls:
+            wrong = wrong or f"gpumem-fuzz with seed {seed} on {kernel} {backing} did not say how many calls it made: see {log}"
+    return total, wrong
