@@ -104,10 +104,18 @@ static int gpumem_mapping_fill(struct gpumem_mapping *mapping,
 	if (ret)
 		return ret;
 
+	/*
+	 * A device may map a buffer more than once. Two mappings that each own
+	 * the CPU's view overlap (DMA_API_DEBUG), so none does, and the syncs
+	 * are said aloud.
+	 */
 	ret = dma_map_sgtable(mapping->attach->dev, &mapping->sgt, mapping->dir,
-			      0);
+			      DMA_ATTR_SKIP_CPU_SYNC);
 	if (ret)
 		sg_free_table(&mapping->sgt);
+	else
+		dma_sync_sgtable_for_device(mapping->attach->dev, &mapping->sgt,
+					    mapping->dir);
 	return ret;
 }
 
@@ -169,8 +177,10 @@ static void gpumem_dma_buf_unmap(struct dma_buf_attachment *attach,
 	mutex_unlock(&bo->lock);
 
 	/* The pages of a revoked one may be somebody else's by now. */
+	if (!mapping->revoked)
+		dma_sync_sgtable_for_cpu(attach->dev, sgt, mapping->dir);
 	dma_unmap_sgtable(attach->dev, sgt, mapping->dir,
-			  mapping->revoked ? DMA_ATTR_SKIP_CPU_SYNC : 0);
+			  DMA_ATTR_SKIP_CPU_SYNC);
 	if (mapping->pinned)
 		gpumem_object_unpin(bo);
 	sg_free_table(sgt);
