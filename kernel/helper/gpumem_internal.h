@@ -141,17 +141,36 @@ extern const struct gpumem_backing gpumem_gemfs_backing;
 extern const struct gpumem_backing gpumem_mops_backing;
 extern const struct gpumem_backing gpumem_import_backing;
 
+/* gpumem_object.c */
+struct gpumem_object *
+gpumem_object_create_imported(struct drm_device *dev, size_t size,
+			      struct dma_buf *import, struct sg_table *sgt);
+bool gpumem_memory_is_left(unsigned long pages);
+int gpumem_populate_check(unsigned long added, unsigned int flags);
+void gpumem_object_add_resident(struct gpumem_object *bo, long pages);
+int gpumem_object_begin_move(struct gpumem_object *bo);
+void gpumem_object_end_move(struct gpumem_object *bo, int result);
+void gpumem_object_count_move(struct gpumem_object *bo);
+void gpumem_object_got_page(struct gpumem_object *bo, struct page *page);
+bool gpumem_page_is_suspect(struct page *page);
+
+/* gpumem_pin.c */
+int gpumem_object_pin_unkillable(struct gpumem_object *bo);
+
+/* gpumem_gem.c */
 struct page **gpumem_object_page_array(struct gpumem_object *bo);
+int gpumem_object_vmap_pages(struct gpumem_object *bo, struct iosys_map *map);
+void gpumem_object_vunmap_pages(struct gpumem_object *bo,
+				struct iosys_map *map);
+
+/* gpumem_export.c */
 bool gpumem_object_tell_importers(struct gpumem_object *bo);
 void gpumem_object_revoke_mappings(struct gpumem_object *bo);
 void gpumem_object_revoke_work(struct work_struct *work);
 struct drm_gem_object *gpumem_prime_own_object(struct drm_device *dev,
 					       struct dma_buf *dma_buf);
 
-struct gpumem_object *
-gpumem_object_create_imported(struct drm_device *dev, size_t size,
-			      struct dma_buf *import, struct sg_table *sgt);
-
+/* gpumem_purge.c */
 int gpumem_purge_init(void);
 void gpumem_purge_fini(void);
 unsigned long gpumem_purgeable_count(void);
@@ -162,19 +181,5 @@ void gpumem_purge_drop_export(struct gpumem_object *bo);
 bool gpumem_purge_is_allowed(const struct gpumem_object *bo);
 void gpumem_purge_update(struct gpumem_object *bo);
 int gpumem_purge_check(struct gpumem_object *bo);
-
-/* For backings: */
-int gpumem_object_begin_move(struct gpumem_object *bo);
-void gpumem_object_end_move(struct gpumem_object *bo, int result);
-void gpumem_object_add_resident(struct gpumem_object *bo, long pages);
-void gpumem_object_count_move(struct gpumem_object *bo);
-void gpumem_object_got_page(struct gpumem_object *bo, struct page *page);
-int gpumem_populate_check(unsigned long added, unsigned int flags);
-int gpumem_object_pin_unkillable(struct gpumem_object *bo);
-bool gpumem_memory_is_left(unsigned long pages);
-bool gpumem_page_is_suspect(struct page *page);
-int gpumem_object_vmap_pages(struct gpumem_object *bo, struct iosys_map *map);
-void gpumem_object_vunmap_pages(struct gpumem_object *bo,
-				struct iosys_map *map);
 
 #endif /* _GPUMEM_INTERNAL_H_ */
