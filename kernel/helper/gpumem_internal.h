@@ -148,14 +148,16 @@ gpumem_object_create_imported(struct drm_device *dev, size_t size,
 bool gpumem_memory_is_left(unsigned long pages);
 int gpumem_populate_check(unsigned long added, unsigned int flags);
 void gpumem_object_add_resident(struct gpumem_object *bo, long pages);
+
+/* gpumem_pin.c */
+int gpumem_object_pin_unkillable(struct gpumem_object *bo);
+
+/* gpumem_move.c */
 int gpumem_object_begin_move(struct gpumem_object *bo);
 void gpumem_object_end_move(struct gpumem_object *bo, int result);
 void gpumem_object_count_move(struct gpumem_object *bo);
 void gpumem_object_got_page(struct gpumem_object *bo, struct page *page);
 bool gpumem_page_is_suspect(struct page *page);
-
-/* gpumem_pin.c */
-int gpumem_object_pin_unkillable(struct gpumem_object *bo);
 
 /* gpumem_gem.c */
 struct page **gpumem_object_page_array(struct gpumem_object *bo);
