@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Between the pages of the backing "gemfs" and what user space has of them. */
+#ifndef _GPUMEM_GEMFS_H_
+#define _GPUMEM_GEMFS_H_
+
+#include <linux/types.h>
+
+struct folio;
+struct gpumem_object;
+struct vm_area_struct;
+
+/* gpumem_gemfs.c */
+struct folio *gpumem_gemfs_slot(struct gpumem_object *bo, pgoff_t index);
+int gpumem_gemfs_populate(struct gpumem_object *bo, pgoff_t first,
+			  pgoff_t count, unsigned int flags);
+
+/* gpumem_gemfs_map.c */
+int gpumem_gemfs_mmap(struct gpumem_object *bo, struct vm_area_struct *vma);
+void gpumem_gemfs_unmap(struct gpumem_object *bo);
+
+#endif /* _GPUMEM_GEMFS_H_ */
