@@ -52,6 +52,18 @@ static int gpumem_mops_init(struct gpumem_object *bo)
 	return bo->pages ? 0 : -ENOMEM;
 }
 
+/*
+ * All changes of a slot. The object's lock protects it: faults, pins and lookups
+ * read it under that, and a callback holds it from gpumem_object_begin_move() on.
+ */
+static void gpumem_mops_set_slot(struct gpumem_object *bo, pgoff_t index,
+				 struct page *page)
+{
+	lockdep_assert_held(&bo->lock);
+
+	bo->pages[index] = page;
+}
+
 /* Let go of a page that no slot has any more and that is locked. */
 static void gpumem_mops_release_locked(struct gpumem_object *bo,
 				       struct page *page)
@@ -94,7 +106,7 @@ static void gpumem_mops_install(struct gpumem_object *bo, struct page *page)
 	set_page_private(page, (unsigned long)bo);
 	if (bo->movable)
 		__SetPageMovable(page, &gpumem_mops_ops);
-	bo->pages[page->index] = page;
+	gpumem_mops_set_slot(bo, page->index, page);
 	unlock_page(page);
 }
 
@@ -298,7 +310,7 @@ static int gpumem_mops_migrate(struct page *dst, struct page *src,
 	set_page_private(dst, (unsigned long)bo);
 	dst->index = index;
 	__SetPageMovable(dst, &gpumem_mops_ops);
-	bo->pages[index] = dst;
+	gpumem_mops_set_slot(bo, index, dst);
 	gpumem_object_got_page(bo, dst);
 
 	__ClearPageMovable(src);
@@ -329,7 +341,7 @@ static long gpumem_mops_discard(struct gpumem_object *bo, bool force)
 			lock_page(page);
 		else if (!trylock_page(page))
 			continue;
-		bo->pages[i] = NULL;
+		gpumem_mops_set_slot(bo, i, NULL);
 		gpumem_mops_release_locked(bo, page);
 		freed++;
 		cond_resched();
