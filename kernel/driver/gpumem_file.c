@@ -304,8 +304,9 @@ static int gpumem_file_pin_object(struct drm_gem_object *obj, bool longterm)
  * @longterm: with gpumem_object_pin_longterm()
  *
  * Returns: 0, -ENOENT if a handle was closed meanwhile, -ENOMEM if the user would
- * have more memory in place than RLIMIT_MEMLOCK allows, or an error of
- * gpumem_object_pin() or gpumem_object_pin_longterm().
+ * have more memory in place than RLIMIT_MEMLOCK allows, -EINTR if with @longterm
+ * a signal ended the wait for a reservation, or an error of gpumem_object_pin() or
+ * gpumem_object_pin_longterm().
  */
 int gpumem_file_pin(struct gpumem_file *file, struct drm_gem_object **objs,
 		    u32 count, bool longterm)

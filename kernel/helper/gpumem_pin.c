@@ -141,12 +141,15 @@ int gpumem_object_pin_unkillable(struct gpumem_object *bo)
  * replaced by others, so that the pin does not defeat the purpose of that memory.
  * Takes constant time only if no page has moved since the last long pin. If there
  * is something to replace it tells importers that have it mapped, maybe the one
- * that asks, and waits for the fences of the reservation.
+ * that asks, and waits for the fences of the reservation: without a limit, with the
+ * reservation held so that no new ones come, until a signal comes. So no fence in
+ * the reservation may need the reservation to signal, as ever.
  *
  * Returns: as gpumem_object_pin(), or -EBUSY if such a page cannot be replaced
  * because the object is pinned for a short time or somebody uses the page,
- * -EHWPOISON if one cannot be read, -ERESTARTSYS if a signal ended a wait. On
- * error nothing is pinned; some pages may have been replaced.
+ * -EHWPOISON if one cannot be read, -ERESTARTSYS if any signal ended the wait for
+ * fences: the system call starts again, or returns -EINTR. On error nothing is
+ * pinned; some pages may have been replaced.
  */
 int gpumem_object_pin_longterm(struct gpumem_object *bo)
 {

@@ -63,6 +63,11 @@ struct drm_gpumem_mmap_offset {
  * The pin may last for long, as one for a device that keeps the addresses. Pages
  * that may lie in memory which must stay free of such pins (ZONE_MOVABLE, CMA) are
  * replaced first. For GPUMEM_PIN only; undone as any pin.
+ *
+ * If there is a page to replace, the call first waits until the buffer's fences
+ * have signalled, however long that takes. Whoever wants the buffer's reservation
+ * meanwhile, to attach a fence or to map its dma-buf, waits as well. A signal ends
+ * the wait.
  */
 #define GPUMEM_PIN_LONGTERM	(1 << 0)
 
@@ -82,11 +87,12 @@ struct drm_gpumem_mmap_offset {
  * Errors: EINVAL (count 0, unknown flags; unpin: not pinned that often by this
  * file), E2BIG (count over GPUMEM_PIN_MAX_HANDLES), ENOENT (no such handle),
  * EFAULT (the array cannot be read), ENOMEM (pages could not be allocated, or
- * RLIMIT_MEMLOCK),
- * EINTR (killed while allocating), EOVERFLOW (pin count would wrap), EBUSY
- * (GPUMEM_PIN_LONGTERM: a page has to be replaced and is in use, or pinned for a
- * short time), EHWPOISON (GPUMEM_PIN_LONGTERM: a page cannot be read), ENODATA
- * (the contents were purged: see struct drm_gpumem_madvise).
+ * RLIMIT_MEMLOCK), EINTR (killed while allocating or waiting;
+ * GPUMEM_PIN_LONGTERM: any signal while waiting for the buffer's reservation or
+ * fences, after which the call may be made again), EOVERFLOW (pin count would
+ * wrap), EBUSY (GPUMEM_PIN_LONGTERM: a page has to be replaced and is in use, or
+ * pinned for a short time), EHWPOISON (GPUMEM_PIN_LONGTERM: a page cannot be
+ * read), ENODATA (the contents were purged: see struct drm_gpumem_madvise).
  */
 struct drm_gpumem_pin {
 	/** @handles: user pointer to an array of __u32 GEM handles. */
