@@ -2,8 +2,10 @@
 #include "support/crumbs.hpp"
 
 #include "support/debugfs.hpp"
+#include "support/kernel_config.hpp"
 #include "support/system.hpp"
 
+#include <algorithm>
 #include <span>
 
 namespace support {
@@ -16,9 +18,21 @@ std::uint64_t word(std::uint64_t buffer, std::size_t at) {
     return (buffer << 32 | at) * 0x9e3779b97f4a7c15U;
 }
 
+// Where a fault takes as long as a hundred elsewhere: enough that thousands of
+// pages are left to move, and never more than a third of the memory.
+constexpr std::size_t AT_MOST = 128;
+
+std::size_t bearable(std::size_t buffers) {
+    if (!checks_itself())
+        return buffers;
+    const std::size_t third = all_memory() / 3 / SIZE;
+    return std::min({buffers, AT_MOST, third}) / 4 * 4;
+}
+
 } // namespace
 
-Crumbs::Crumbs(const gpumem::Device &device, std::size_t buffers) {
+Crumbs::Crumbs(const gpumem::Device &device, std::size_t wanted) {
+    const std::size_t buffers = bearable(wanted);
     std::vector<Buffer> all;
     for (std::size_t i = 0; i < buffers; ++i) {
         gpumem::Bo bo = device.create(SIZE);

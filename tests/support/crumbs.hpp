@@ -20,9 +20,10 @@ public:
         std::uint64_t id = 0;     // in debugfs and tracepoints
     };
 
-    // @buffers of 1 MiB are filled page by page in turn; of each four, one
-    // stays. Every word of what stays names its buffer, page and place.
-    explicit Crumbs(const gpumem::Device &device, std::size_t buffers = 320);
+    // @wanted buffers of 1 MiB are filled page by page in turn; of each four, one
+    // stays. Every word of what stays names its buffer, page and place. On a
+    // kernel that checks itself there are fewer, though a multiple of four.
+    explicit Crumbs(const gpumem::Device &device, std::size_t wanted = 320);
 
     [[nodiscard]] std::vector<Buffer> &kept() { return kept_; }
 

@@ -9,7 +9,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <sstream>
 #include <stdexcept>
 
 namespace support {
@@ -52,19 +51,6 @@ std::uint64_t MemoryGroup::get(const std::string &file,
 
 std::uint64_t MemoryGroup::peak() const {
     return std::stoull(read_file(path_ + "/memory.peak"));
-}
-
-std::uint64_t value_of(const std::string &path, const std::string &key) {
-    std::istringstream lines(read_file(path));
-    std::string line;
-    while (std::getline(lines, line)) {
-        std::istringstream words(line);
-        std::string word;
-        std::uint64_t value = 0;
-        if (words >> word >> value && word == key)
-            return value;
-    }
-    throw std::runtime_error(path + " has no " + key);
 }
 
 } // namespace support

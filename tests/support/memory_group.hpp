@@ -34,7 +34,4 @@ private:
     std::string path_;
 };
 
-// The number that follows @key in a file of "key number" lines.
-std::uint64_t value_of(const std::string &path, const std::string &key);
-
 } // namespace support

@@ -2,6 +2,7 @@
 #include "support/system.hpp"
 
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <xf86drm.h>
@@ -16,6 +17,7 @@
 #include <memory>
 #include <sstream>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -54,6 +56,36 @@ void load_test_module(const std::string &name) {
     const std::string path = std::string(directory) + "/" + name + ".ko";
     if (shell("insmod '" + path + "'"))
         throw std::runtime_error("cannot load " + path);
+}
+
+std::uint64_t value_of(const std::string &path, const std::string &key) {
+    std::istringstream lines(read_file(path));
+    std::string line;
+    while (std::getline(lines, line)) {
+        std::istringstream words(line);
+        std::string word;
+        std::uint64_t value = 0;
+        if (words >> word >> value && word == key)
+            return value;
+    }
+    throw std::runtime_error(path + " has no " + key);
+}
+
+std::uint64_t all_memory() {
+    return value_of("/proc/meminfo", "MemTotal:") * 1024;
+}
+
+std::uint64_t available_memory() {
+    return value_of("/proc/meminfo", "MemAvailable:") * 1024;
+}
+
+void drain_lru_batches() {
+    // A request to move no page: the kernel empties the batches before it looks.
+    const void *pages = nullptr;
+    const int nodes = 0;
+    int status = 0;
+    if (::syscall(SYS_move_pages, 0, 0, &pages, &nodes, &status, 0))
+        throw std::system_error(errno, std::generic_category(), "move_pages");
 }
 
 void compact_memory() { write_file("/proc/sys/vm/compact_memory", "1"); }

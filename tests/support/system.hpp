@@ -23,6 +23,18 @@ int write_errno(const std::string &path, const std::string &text);
 // Loads a module of tests/kmod/; throws if it cannot be.
 void load_test_module(const std::string &name);
 
+// The number that follows @key in a file of "key number" lines.
+std::uint64_t value_of(const std::string &path, const std::string &key);
+
+// Bytes of all memory, and of what can be had without swapping.
+std::uint64_t all_memory();
+std::uint64_t available_memory();
+
+// Empties the batches in which CPUs keep pages on their way to the LRU, each with
+// a reference, and waits for it. Compaction does so too, but what it moves comes
+// into them again.
+void drain_lru_batches();
+
 // Ask the kernel to compact all memory, once, and wait for it.
 void compact_memory();
 
