@@ -30,6 +30,14 @@ inline Answer killed(int signal) {
     return {.error = 0, .signal = signal, .values = {}};
 }
 
+// Of the buffers of a pin that was refused, by their slots.
+inline std::string purged_name(int slot) {
+    return "purged_" + std::to_string(slot);
+}
+inline std::string resident_name(int slot) {
+    return "resident_" + std::to_string(slot);
+}
+
 std::string to_text(const Answer &answer);
 
 // Something that can be asked to do operations: the driver, or a stand-in.

@@ -188,10 +188,29 @@ Answer Driver::pin(const Operation &op) {
         args.flags = UNKNOWN_FLAG;
     else if (op.variant == Variant::longterm)
         args.flags = GPUMEM_PIN_LONGTERM;
-    return call(file(op),
-                op.kind == Kind::pin ? DRM_IOCTL_GPUMEM_PIN
-                                     : DRM_IOCTL_GPUMEM_UNPIN,
-                &args);
+    Answer answer = call(file(op),
+                         op.kind == Kind::pin ? DRM_IOCTL_GPUMEM_PIN
+                                              : DRM_IOCTL_GPUMEM_UNPIN,
+                         &args);
+    if (answer.error == ENODATA || answer.error == EBUSY)
+        tell_what_a_pin_left(op, answer);
+    return answer;
+}
+
+// The error does not say which of several buffers it was, and those before it
+// have become resident.
+void Driver::tell_what_a_pin_left(const Operation &op, Answer &answer) {
+    for (const int each : {op.slot, op.second, op.third}) {
+        if (each == NO_SLOT)
+            continue;
+        drm_gpumem_query args{};
+        args.handle = slots_.at(at(each)).handle;
+        if (::ioctl(file(op), DRM_IOCTL_GPUMEM_QUERY, &args))
+            continue;
+        answer.values[purged_name(each)] =
+            (args.flags & GPUMEM_QUERY_PURGED) != 0;
+        answer.values[resident_name(each)] = args.resident_pages;
+    }
 }
 
 Answer Driver::madvise(const Operation &op) {

@@ -58,6 +58,7 @@ private:
     Answer free(const Operation &op);
     Answer offset(const Operation &op);
     Answer pin(const Operation &op);
+    void tell_what_a_pin_left(const Operation &op, Answer &answer);
     Answer madvise(const Operation &op);
     Answer query(const Operation &op);
     Answer stats(const Operation &op);

@@ -6,7 +6,6 @@
 #include "support/system.hpp"
 
 #include <cerrno>
-#include <chrono>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sstream>
@@ -14,7 +13,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <thread>
 #include <unistd.h>
 #include <xf86drm.h>
 
@@ -27,11 +25,8 @@ namespace {
 constexpr std::size_t WORDS = PAGE / sizeof(std::uint64_t);
 const std::string IMPORTER = "/sys/kernel/debug/gpumem_test_importer";
 
-// Rounds of shrinking, and the time that batches of the CPUs take to empty:
-// pages that were touched lately sit in them, and a buffer with such a page
-// stays.
+// A buffer that was passed by in one may go in the next.
 constexpr int SHRINK_ROUNDS = 2;
-constexpr auto SHRINK_PAUSE = std::chrono::milliseconds(12);
 
 template <typename Number> std::size_t at(Number number) {
     return static_cast<std::size_t>(number);
@@ -62,7 +57,7 @@ volatile std::uint64_t *Window::page(std::size_t index) const {
 }
 
 Answer Driver::enter_buf(UniqueFd fd, const Operation &op) {
-    struct stat status {};
+    struct stat status{};
     if (::fstat(fd.get(), &status))
         return failed(errno);
     bufs_.at(at(op.buf)) = std::move(fd);
@@ -178,8 +173,9 @@ Answer Driver::sum(const Operation &op) {
 
 Answer Driver::shrink() {
     for (int round = 0; round < SHRINK_ROUNDS; ++round) {
-        if (round)
-            std::this_thread::sleep_for(SHRINK_PAUSE);
+        // A page that was touched lately sits in the batch of some CPU, and a
+        // buffer with such a page stays.
+        support::drain_lru_batches();
         support::write_file("/proc/sys/vm/drop_caches", "2");
     }
     Answer answer;

@@ -46,8 +46,12 @@ private:
     Answer unpin(const Operation &op);
     // The objects of the array, or the error that it is refused with.
     int handle_array(const Operation &op, std::vector<Id> &ids);
-    int pin_all(const std::vector<Id> &ids, bool longterm,
-                const Answer &actual);
+    int pin_all(const std::vector<Id> &ids, const std::vector<bool> &became,
+                bool longterm, const Answer &actual);
+    // Of a long pin that was refused: who could have been the reason.
+    [[nodiscard]] std::vector<std::size_t>
+    busy(const std::vector<Id> &ids) const;
+    void pin_refused(const Operation &op, const Answer &actual, Answer &answer);
 
     // model_sharing.cpp: dma-bufs and importers
     Answer export_buf(const Operation &op, const Answer &actual);

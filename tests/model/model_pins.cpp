@@ -35,43 +35,94 @@ int Model::handle_array(const Operation &op, std::vector<Id> &ids) {
 Answer Model::pin(const Operation &op, const Answer &actual) {
     std::vector<Id> ids;
     int error = handle_array(op, ids);
-    if (!error)
-        error = pin_all(ids, op.variant == Variant::longterm, actual);
     if (error)
         return failed(error);
+    if (actual.error == ENODATA)
+        for (const int slot : {op.slot, op.second, op.third})
+            if (const Id id = state_.object_id(op.file, slot);
+                id && actual.value(purged_name(slot)) &&
+                state_.may_be_purged(id))
+                purge(id);
+    std::vector<bool> became(ids.size());
+    for (const int slot : {op.slot, op.second, op.third})
+        if (const Id id = state_.object_id(op.file, slot);
+            id &&
+            actual.value(resident_name(slot)) == state_.objects.at(id).pages)
+            for (std::size_t i = 0; i < ids.size(); ++i)
+                became[i] = became[i] || ids[i] == id;
+    error = pin_all(ids, became, op.variant == Variant::longterm, actual);
+    if (error) {
+        Answer answer = failed(error);
+        pin_refused(op, actual, answer);
+        return answer;
+    }
     for (const Id id : ids)
         ++state_.file(op.file)->pins[id];
     return {};
 }
 
-// Adds a pin to each, or to none. Pages that came before an error stay.
-int Model::pin_all(const std::vector<Id> &ids, bool longterm,
-                   const Answer &actual) {
-    const auto holds = [&](auto predicate) {
-        return std::ranges::any_of(
-            ids, [&](Id id) { return predicate(state_.objects.at(id)); });
-    };
-    // Whom to believe of those who may be the reason of an error: the surest.
-    const bool one_purged = holds([](const Object &o) { return o.purged; });
-    const bool one_stays =
-        holds([](const Object &o) { return o.pins && o.suspect; });
+// Says of each buffer what the driver says of it.
+void Model::pin_refused(const Operation &op, const Answer &actual,
+                        Answer &answer) {
+    for (const int slot : {op.slot, op.second, op.third}) {
+        const Id id = state_.object_id(op.file, slot);
+        if (!id)
+            continue;
+        if (actual.value(purged_name(slot)) && state_.may_be_purged(id))
+            purge(id);
+        const Object &object = state_.objects.at(id);
+        std::uint64_t resident =
+            object.import ? object.pages : object.resident_pages();
+        if (object.purged)
+            resident =
+                std::min(actual.value(resident_name(slot)), object.leftover);
+        answer.values[purged_name(slot)] = object.purged;
+        answer.values[resident_name(slot)] = resident;
+    }
+}
+
+// Pages that were not chosen for a long pin are replaced first. Those of a
+// pinned buffer cannot be; others may be in use, if only by the batch of a CPU.
+std::vector<std::size_t> Model::busy(const std::vector<Id> &ids) const {
+    std::vector<std::size_t> found;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        const Object &object = state_.objects.at(ids[i]);
+        if (object.purged)
+            break;
+        const bool first = std::find(ids.begin(), ids.end(), ids[i]) ==
+                           ids.begin() + static_cast<std::ptrdiff_t>(i);
+        if (first && object.resident_pages() &&
+            (!object.pins || object.suspect))
+            found.push_back(i);
+    }
+    return found;
+}
+
+// Adds a pin to each, or to none. Pages that came before an error stay. When
+// one was busy nobody knows which; @became says of those that could have been
+// whether they are resident now.
+int Model::pin_all(const std::vector<Id> &ids, const std::vector<bool> &became,
+                   bool longterm, const Answer &actual) {
+    if (longterm && actual.error == EBUSY)
+        if (const auto reasons = busy(ids); !reasons.empty()) {
+            for (std::size_t i = 0; i < reasons.back(); ++i) {
+                Object &object = state_.objects.at(ids[i]);
+                if (object.import)
+                    continue;
+                if (i < reasons.front())
+                    object.suspect = false;
+                if (i < reasons.front() || became[i])
+                    object.populate();
+            }
+            return EBUSY;
+        }
+
     int error = 0;
     std::size_t done = 0;
     for (; done < ids.size(); ++done) {
         Object &object = state_.objects.at(ids[done]);
-        if (!one_purged && actual.error == ENODATA &&
-            state_.may_be_purged(ids[done]))
-            purge(ids[done]);
         if (object.purged) {
             error = ENODATA;
-            break;
-        }
-        // Pages that were not chosen for a long pin are replaced first. Those
-        // of a pinned buffer cannot be; others may be in use.
-        const bool may_be_busy = longterm && object.resident_pages() &&
-                                 (object.pins ? object.suspect : !one_stays);
-        if (may_be_busy && actual.error == EBUSY) {
-            error = EBUSY;
             break;
         }
         if (!object.import) {

@@ -101,7 +101,8 @@ Answer Model::attach(const Operation &op, const Answer &actual) {
     Answer pinned = actual;
     if (pinned.error == ENOMEM)
         pinned.error = EBUSY;
-    const int error = pin_all({state_.buf(op.buf)->object}, true, pinned);
+    const int error =
+        pin_all({state_.buf(op.buf)->object}, {false}, true, pinned);
     if (error)
         return failed(error == EBUSY ? ENOMEM : error);
     state_.importers.at(static_cast<std::size_t>(op.importer)) =
