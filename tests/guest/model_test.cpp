@@ -4,25 +4,65 @@
 #include "model/check.hpp"
 #include "model/driver.hpp"
 #include "model/random.hpp"
+#include "model/report.hpp"
+#include "support/kernel_config.hpp"
 #include "support/system.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <exception>
 #include <filesystem>
+#include <iostream>
 #include <random>
 #include <string>
 #include <vector>
 
 namespace {
 
+// Always the same, and some more that are others each time.
 constexpr std::uint64_t SEED = 1;
 constexpr std::uint64_t SEQUENCES = 30;
+constexpr int RANDOM_SEQUENCES = 5;
 constexpr std::size_t LENGTH = 60;
+// Shorter sequences that are tried when one fails.
+constexpr std::size_t TRIES = 300;
 
-model::Outcome outcome(const model::Sequence &sequence) {
+model::Outcome run(const model::Sequence &sequence) {
     model::Driver driver;
     return model::check(sequence, driver, driver.rules());
+}
+
+// What of the machine could be the reason.
+std::string where() {
+    const auto told = [](const char *word) {
+        const auto known = support::is_configured(word);
+        return std::string(" ") + word + (!known ? "=?" : *known ? "=y" : "=n");
+    };
+    std::string text = "on " + support::read_file("/proc/sys/kernel/osrelease");
+    text.pop_back();
+    text += ", " + support::read_file("/sys/module/gpumem/parameters/backing");
+    text.pop_back();
+    return text + ", " + std::to_string(support::available_memory() >> 20) +
+           " of " + std::to_string(support::all_memory() >> 20) +
+           " MiB available," + told("CMA") + told("DMABUF_MOVE_NOTIFY") +
+           told("DMABUF_DEBUG") + told("KASAN") + "\n";
+}
+
+// Fails the test with all that is known if they disagree.
+model::Outcome agrees(const model::Sequence &sequence,
+                      const std::string &name) {
+    model::Outcome outcome;
+    try {
+        outcome = run(sequence);
+    } catch (const std::exception &error) {
+        ADD_FAILURE() << name << ": " << error.what() << '\n' << where();
+    }
+    if (outcome.disagreement)
+        ADD_FAILURE()
+            << where()
+            << model::report(sequence, outcome, run, name, TRIES).text;
+    return outcome;
 }
 
 TEST(Model, AgreesOnSequencesThatOnceFailed) {
@@ -32,22 +72,31 @@ TEST(Model, AgreesOnSequencesThatOnceFailed) {
         saved.push_back(entry.path());
     ASSERT_FALSE(saved.empty());
     std::ranges::sort(saved);
-    for (const auto &path : saved) {
-        const auto result =
-            outcome(model::parse_sequence(support::read_file(path.string())));
-        EXPECT_FALSE(result.disagreement)
-            << path << ", " << to_text(*result.disagreement);
-    }
+    for (const auto &path : saved)
+        agrees(model::parse_sequence(support::read_file(path.string())),
+               path.stem().string());
 }
 
 TEST(Model, AgreesOnRandomSequences) {
+    std::vector<std::uint64_t> seeds;
+    for (std::uint64_t seed = SEED; seed < SEED + SEQUENCES; ++seed)
+        seeds.push_back(seed);
+    std::cout << "random seeds";
+    for (int i = 0; i < RANDOM_SEQUENCES; ++i) {
+        seeds.push_back(std::random_device{}());
+        std::cout << ' ' << seeds.back();
+    }
+    std::cout << std::endl; // before a kernel that does not survive them
+
     std::uint64_t refused = 0, pages = 0, purges = 0;
-    for (std::uint64_t seed = SEED; seed < SEED + SEQUENCES; ++seed) {
+    for (const std::uint64_t seed : seeds) {
         std::mt19937_64 random(seed);
-        const auto result = outcome(model::random_sequence(random, LENGTH));
-        ASSERT_FALSE(result.disagreement)
-            << "gpumem-model --seed " << seed << " --sequences 1 --length "
-            << LENGTH << ", " << to_text(*result.disagreement);
+        const auto result = agrees(model::random_sequence(random, LENGTH),
+                                   "gpumem-model --sequences 1 --length " +
+                                       std::to_string(LENGTH) + " --seed " +
+                                       std::to_string(seed));
+        if (HasFailure())
+            return; // the next ones would say the same
         refused += result.refused;
         pages += result.pages;
         purges += result.purges;

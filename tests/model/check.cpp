@@ -69,6 +69,7 @@ Outcome check(const Sequence &sequence, Subject &subject, const Rules &rules,
             before(all[i]);
         const Answer actual = subject.run(all[i]);
         const Answer expected = model.predict(all[i], actual);
+        outcome.done.emplace_back(all[i], actual);
         ++outcome.operations;
         outcome.refused += actual.error != 0;
         outcome.pages += pages_compared(all[i], actual);

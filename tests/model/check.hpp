@@ -10,6 +10,8 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace model {
 
@@ -23,6 +25,7 @@ struct Disagreement {
 
 struct Outcome {
     std::optional<Disagreement> disagreement;
+    std::vector<std::pair<Operation, Answer>> done; // and what the subject said
     std::uint64_t operations = 0;
     std::uint64_t skipped = 0; // with nothing to do them on
     std::uint64_t refused = 0;

@@ -5,7 +5,7 @@
 #include "model/check.hpp"
 #include "model/driver.hpp"
 #include "model/random.hpp"
-#include "model/shrink.hpp"
+#include "model/report.hpp"
 #include "support/system.hpp"
 
 #include <CLI/CLI.hpp>
@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <functional>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -53,31 +54,19 @@ Outcome run(const Sequence &sequence, bool trace = false) {
     return model::check(sequence, driver, driver.rules(), before);
 }
 
-// What is rare may need more than one look.
-bool still_fails(const Sequence &sequence) {
-    for (int i = 0; i < 3; ++i)
-        if (run(sequence).disagreement)
-            return true;
-    return false;
-}
-
 void report(const Sequence &sequence, const Outcome &outcome,
             const Options &options, const std::string &name) {
+    // At once, for a kernel that does not survive what follows.
     fmt::print("{}: the driver and the model disagree\n{}", name,
                to_text(*outcome.disagreement));
     std::fflush(stdout);
-    const Sequence shorter = model::shrink(sequence, still_fails);
-    const Outcome again = run(shorter);
-    std::string text = fmt::format("# {}\n", name);
-    if (again.disagreement)
-        for (const char c : to_text(*again.disagreement))
-            text += text.ends_with('\n') ? fmt::format("# {}", c)
-                                         : std::string(1, c);
-    text += to_text(std::span(shorter));
-    fmt::print("the shortest sequence that fails:\n{}", text);
+    const model::Report made = model::report(
+        sequence, outcome, [](const Sequence &each) { return run(each); }, name,
+        std::numeric_limits<std::size_t>::max());
+    fmt::print("{}", made.text);
     std::filesystem::create_directories(options.save);
     const std::string path = fmt::format("{}/{}.txt", options.save, name);
-    support::write_file(path, text);
+    support::write_file(path, made.file);
     fmt::print("saved as {}\n", path);
 }
 

@@ -129,7 +129,11 @@ void rename_places(Sequence &sequence, const Predicate &fails) {
 
 } // namespace
 
-Sequence shrink(Sequence failing, const Predicate &fails) {
+Sequence shrink(Sequence failing, const Predicate &predicate,
+                std::size_t tries) {
+    const Predicate fails = [&](const Sequence &candidate) {
+        return tries && tries-- && predicate(candidate);
+    };
     remove_chunks(failing, fails);
     rename_places(failing, fails);
     while (lower_numbers(failing, fails) && remove_chunks(failing, fails))

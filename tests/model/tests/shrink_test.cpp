@@ -4,6 +4,7 @@
 
 #include "model/check.hpp"
 #include "model/random.hpp"
+#include "model/report.hpp"
 #include "model/shrink.hpp"
 
 #include <gtest/gtest.h>
@@ -96,6 +97,55 @@ TEST(ModelShrink, LeavesOutAndLowersAllThatDoesNotMatter) {
     });
     EXPECT_EQ(to_text(std::span(sequence)), "write map=0 page=0 value=100\n"
                                             "write map=0 page=0 value=100\n");
+}
+
+// The first random sequence that shows the bug.
+Sequence failing(Bug bug) {
+    for (std::uint64_t seed = 1;; ++seed) {
+        std::mt19937_64 random(seed);
+        Sequence sequence = model::random_sequence(random, LENGTH);
+        if (outcome(sequence, bug).disagreement)
+            return sequence;
+    }
+}
+
+TEST(ModelShrink, EndsAfterSoManyTries) {
+    std::size_t calls = 0;
+    const Sequence sequence = failing(Bug::wrong_errno);
+    const Sequence shorter = model::shrink(
+        sequence,
+        [&](const Sequence &candidate) {
+            ++calls;
+            return outcome(candidate, Bug::wrong_errno)
+                .disagreement.has_value();
+        },
+        5);
+    EXPECT_EQ(calls, 5U);
+    EXPECT_TRUE(outcome(shorter, Bug::wrong_errno).disagreement);
+}
+
+TEST(ModelReport, HoldsASequenceThatCanBeReplayed) {
+    const Bug bug = Bug::wrong_errno;
+    const Sequence sequence = failing(bug);
+    const auto report = model::report(
+        sequence, outcome(sequence, bug),
+        [&](const Sequence &each) { return outcome(each, bug); }, "name",
+        100000);
+    const Sequence saved = model::parse_sequence(report.file);
+    EXPECT_LT(saved.size(), sequence.size());
+    EXPECT_TRUE(outcome(saved, bug).disagreement);
+    EXPECT_NE(report.text.find(report.file), std::string::npos);
+}
+
+TEST(ModelReport, SaysWhenASequenceFailedOnlyOnce) {
+    const Sequence sequence = failing(Bug::wrong_errno);
+    const auto report = model::report(
+        sequence, outcome(sequence, Bug::wrong_errno),
+        [&](const Sequence &each) { return outcome(each, Bug::none); }, "name",
+        100);
+    EXPECT_NE(report.text.find("it agreed when it was run again"),
+              std::string::npos);
+    EXPECT_EQ(model::parse_sequence(report.file), sequence);
 }
 
 } // namespace
