@@ -1,73 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Pins of ordinary users count against RLIMIT_MEMLOCK.
-#include "support/system.hpp"
+#include "pin_limit.hpp"
 
-#include <drm/gpumem_drm.h>
-#include <gpumem/gpumem.hpp>
-#include <gtest/gtest.h>
-#include <sys/ioctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "support/purge.hpp"
 
-#include <cerrno>
 #include <csignal>
-#include <functional>
-#include <vector>
 
 using gpumem::Bo;
 using gpumem::Device;
 using support::PAGE;
 
 namespace {
-
-constexpr std::size_t LIMIT = 256; // pages
-constexpr uid_t NOBODY = 65534;
-
-class PinLimit : public testing::Test {
-protected:
-    void SetUp() override {
-        ASSERT_EQ(support::shell("chmod a+rw /dev/dri/renderD*"), 0);
-    }
-    void TearDown() override {
-        support::shell("chmod go-rw /dev/dri/renderD*");
-    }
-
-    // Runs @body as nobody, who may have LIMIT pages in place; the number that
-    // it returns is expected to be 0.
-    static void expect_as_nobody(const std::function<int(Device &)> &body) {
-        const int status = support::in_child([&] {
-            const rlimit limit{LIMIT * PAGE, LIMIT * PAGE};
-            if (::setrlimit(RLIMIT_MEMLOCK, &limit) || ::setgid(NOBODY) ||
-                ::setuid(NOBODY))
-                return 100;
-            Device device = Device::open();
-            return body(device);
-        });
-        ASSERT_TRUE(WIFEXITED(status)) << status;
-        EXPECT_EQ(WEXITSTATUS(status), 0);
-    }
-
-    static int pin(const Device &device, unsigned long request,
-                   const std::vector<std::uint32_t> &handles) {
-        drm_gpumem_pin args{};
-        args.handles = reinterpret_cast<std::uintptr_t>(handles.data());
-        args.count = static_cast<std::uint32_t>(handles.size());
-        return ::ioctl(device.fd(), request, &args) ? errno : 0;
-    }
-    static int pin(const Device &device,
-                   const std::vector<std::uint32_t> &all) {
-        return pin(device, DRM_IOCTL_GPUMEM_PIN, all);
-    }
-    static int unpin(const Device &device,
-                     const std::vector<std::uint32_t> &all) {
-        return pin(device, DRM_IOCTL_GPUMEM_UNPIN, all);
-    }
-};
-
-#define CHECK(number, condition)                                               \
-    if (!(condition))                                                          \
-    return number
 
 TEST_F(PinLimit, IsReachedAndGivenBackByUnpinAndByClosing) {
     expect_as_nobody([](Device &device) {
@@ -149,6 +92,55 @@ TEST_F(PinLimit, IsNotForTheSuperuser) {
     });
     ASSERT_TRUE(WIFEXITED(status));
     EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+// Root, who has all shrinkers give what they have until he is no longer needed.
+class Shrinker {
+public:
+    Shrinker() = default;
+    Shrinker(const Shrinker &) = delete;
+    Shrinker &operator=(const Shrinker &) = delete;
+    ~Shrinker() {
+        ::kill(child_, SIGKILL);
+        support::wait_for(child_);
+    }
+
+private:
+    pid_t child_ = support::start_child([] {
+        for (;;) {
+            support::drain_lru_batches();
+            support::shrink();
+            ::usleep(1000);
+        }
+        return 0;
+    });
+};
+
+// A buffer whose contents were taken is refused only after its pages were
+// charged, and in an array after others were pinned.
+TEST_F(PinLimit, AFailedPinGivesItsAccountBack) {
+    const Shrinker shrinker;
+    expect_as_nobody([](Device &device) {
+        const Bo all = device.create(LIMIT * PAGE);
+        const Bo half = device.create(LIMIT / 2 * PAGE);
+        const Bo gone = device.create(LIMIT / 2 * PAGE);
+        CHECK(1, pin(device, {gone.handle()}) == 0);
+        CHECK(2, unpin(device, {gone.handle()}) == 0);
+        gone.madvise(GPUMEM_BO_DONTNEED);
+        for (int i = 0; i < 60000 && !gone.query().purged; ++i)
+            ::usleep(1000);
+        CHECK(9, gone.query().purged);
+        for (int i = 0; i < 3; ++i) {
+            CHECK(3, pin(device, {gone.handle()}) == ENODATA);
+            CHECK(4, pin(device, {half.handle(), gone.handle()}) == ENODATA);
+            CHECK(5, half.query().pins == 0);
+            // The whole limit is there, and no more than that.
+            CHECK(6, pin(device, {all.handle()}) == 0);
+            CHECK(7, pin(device, {half.handle()}) == ENOMEM);
+            CHECK(8, unpin(device, {all.handle()}) == 0);
+        }
+        return 0;
+    });
 }
 
 } // namespace
