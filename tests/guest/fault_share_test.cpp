@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Without memory: PRIME, the operations of a dma-buf, and sync files.
-#include "fault_trial.hpp"
+// Without memory: PRIME and what user space asks of a dma-buf.
+#include "fault_share.hpp"
 
 #include "support/test_importer.hpp"
 
 #include <linux/dma-buf.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 #include <xf86drm.h>
 
 #include <optional>
@@ -13,47 +14,16 @@
 
 using gpumem::Device;
 using gpumem::UniqueFd;
-using support::PAGE;
 using support::TestImporter;
 
 namespace {
-
-constexpr std::size_t PAGES = 16;
-
-class FaultShare : public Fault {
-protected:
-    void make_dmabuf(std::size_t resident = 0) {
-        make_buffer(PAGES, resident);
-        dmabuf = bo.export_dmabuf();
-    }
-    void drop_dmabuf() {
-        dmabuf = {};
-        drop_buffer();
-    }
-
-    static int import(int drm, int fd, std::uint32_t &handle) {
-        drm_prime_handle args{};
-        args.fd = fd;
-        const int error = ioctl(drm, DRM_IOCTL_PRIME_FD_TO_HANDLE, &args);
-        if (!error)
-            handle = args.handle;
-        return error;
-    }
-    static void close_handle(int drm, std::uint32_t handle) {
-        drm_gem_close args{};
-        args.handle = handle;
-        EXPECT_EQ(ioctl(drm, DRM_IOCTL_GEM_CLOSE, &args), 0);
-    }
-
-    gpumem::DmaBuf dmabuf;
-};
 
 TEST_F(FaultShare, InExport) {
     drm_prime_handle args{};
     survives(
         {.before =
              [&] {
-                 make_buffer(PAGES);
+                 make_buffer(SHARED_PAGES);
                  args = {};
                  args.handle = bo.handle();
                  args.flags = DRM_CLOEXEC | DRM_RDWR;
@@ -89,36 +59,50 @@ TEST_F(FaultShare, InImportOfAnotherFilesBuffer) {
                   }});
 }
 
-TEST_F(FaultShare, InImportOfAnotherDevicesBuffer) {
-    ASSERT_EQ(support::shell("modprobe vgem"), 0);
-    const UniqueFd vgem(support::open_drm("vgem", "card"));
-    ASSERT_TRUE(vgem);
-    drm_mode_create_dumb theirs{};
-    UniqueFd their_dmabuf;
-    std::uint32_t handle = 0;
-    survives(
-        {.before =
-             [&] {
-                 theirs = {};
-                 theirs.width = 64;
-                 theirs.height = 32;
-                 theirs.bpp = 32;
-                 ASSERT_EQ(
-                     ioctl(vgem.get(), DRM_IOCTL_MODE_CREATE_DUMB, &theirs), 0);
-                 int fd = -1;
-                 ASSERT_EQ(drmPrimeHandleToFD(vgem.get(), theirs.handle,
-                                              DRM_CLOEXEC | DRM_RDWR, &fd),
-                           0);
-                 their_dmabuf.reset(fd);
-             },
-         .call =
-             [&] { return import(device.fd(), their_dmabuf.get(), handle); },
-         .after =
-             [&] {
-                 close_handle(device.fd(), handle);
-                 their_dmabuf.reset();
-                 close_handle(vgem.get(), theirs.handle);
-             }});
+TEST_F(FaultShare, InExportOfWhatIsExported) {
+    int fd = -1;
+    survives({.before = [&] { make_dmabuf(); },
+              .call =
+                  [&] {
+                      drm_prime_handle args{};
+                      args.handle = bo.handle();
+                      args.flags = DRM_CLOEXEC | DRM_RDWR;
+                      const int error =
+                          ioctl(DRM_IOCTL_PRIME_HANDLE_TO_FD, &args);
+                      fd = args.fd;
+                      return error;
+                  },
+              .after =
+                  [&] {
+                      ::close(fd);
+                      drop_dmabuf();
+                  }});
+}
+
+// It frees the buffer.
+TEST_F(FaultShare, InTheLastCloseOfADmaBuf) {
+    for (const std::size_t resident : {std::size_t{0}, SHARED_PAGES}) {
+        int fd = -1;
+        survives({.before =
+                      [&] {
+                          make_dmabuf(resident);
+                          fd = dmabuf.release();
+                          drop_buffer();
+                      },
+                  .call = [&] { return ::close(fd) ? errno : 0; },
+                  .errors = {}});
+    }
+}
+
+TEST_F(FaultShare, InNamingADmaBuf) {
+    survives({.before = [&] { make_dmabuf(); },
+              .call =
+                  [&] {
+                      return ::ioctl(dmabuf.fd(), DMA_BUF_SET_NAME_B, "name")
+                                 ? errno
+                                 : 0;
+                  },
+              .after = [&] { drop_dmabuf(); }});
 }
 
 TEST_F(FaultShare, InCpuAccess) {
@@ -187,100 +171,6 @@ TEST_F(FaultShare, InImportOfASyncFile) {
                       fence.reset();
                       drop_dmabuf();
                   }});
-}
-
-// What an importer's driver asks of the exporter: @call after @needs.
-class FaultImporter : public FaultShare {
-protected:
-    struct Asked {
-        std::string kind = "told";
-        std::string needs = {};
-        std::string call = {};
-        // A buffer that has to be made resident first.
-        bool fills = false;
-        std::size_t resident = PAGES;
-        std::set<int> errors = {ENOMEM};
-    };
-
-    void survives_asking(const Asked &asked) {
-        std::optional<TestImporter> importer;
-        const bool attaches = asked.call == "attach";
-        std::string command;
-        survives({.before =
-                      [&] {
-                          make_dmabuf(asked.resident);
-                          const std::string attach =
-                              "attach " + std::to_string(dmabuf.fd()) + " " +
-                              asked.kind;
-                          importer.emplace();
-                          if (!attaches) {
-                              ASSERT_EQ((*importer)(attach), 0);
-                          }
-                          if (!asked.needs.empty()) {
-                              ASSERT_EQ((*importer)(asked.needs), 0);
-                          }
-                          command = attaches ? attach : asked.call;
-                      },
-                  .call = [&] { return (*importer)(command); },
-                  .after =
-                      [&] {
-                          EXPECT_TRUE(is_intact());
-                          importer.reset();
-                          drop_dmabuf();
-                      },
-                  .errors = asked.errors,
-                  .pages_may_stay = asked.fills});
-    }
-    // @call needs pages; both with a buffer that has them and with one that has
-    // not.
-    void survives_filling(Asked asked) {
-        asked.fills = true;
-        for (const std::size_t resident : {PAGES, std::size_t{0}}) {
-            asked.resident = resident;
-            survives_asking(asked);
-        }
-    }
-};
-
-TEST_F(FaultImporter, InAttach) {
-    survives_asking({.call = "attach"});
-}
-
-// Which may pin, and map at once.
-TEST_F(FaultImporter, InAttachOfAnImporterThatIsNotTold) {
-    survives_filling({.kind = "static", .call = "attach"});
-}
-
-TEST_F(FaultImporter, InDetach) {
-    survives_asking({.call = "detach", .errors = {}});
-}
-
-TEST_F(FaultImporter, InMap) {
-    survives_filling({.call = "map"});
-}
-
-TEST_F(FaultImporter, InMapOfAnImporterThatIsNotTold) {
-    survives_filling({.kind = "static", .call = "map"});
-}
-
-TEST_F(FaultImporter, InUnmap) {
-    survives_asking({.needs = "map", .call = "unmap", .errors = {}});
-}
-
-TEST_F(FaultImporter, InPin) {
-    survives_filling({.call = "pin"});
-}
-
-TEST_F(FaultImporter, InUnpin) {
-    survives_asking({.needs = "pin", .call = "unpin", .errors = {}});
-}
-
-TEST_F(FaultImporter, InVmap) {
-    survives_filling({.call = "vmap"});
-}
-
-TEST_F(FaultImporter, InVunmap) {
-    survives_asking({.needs = "vmap", .call = "vunmap", .errors = {}});
 }
 
 } // namespace

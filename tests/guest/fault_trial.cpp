@@ -4,6 +4,7 @@
 #include "support/page_owner.hpp"
 
 #include <sys/ioctl.h>
+#include <xf86drm.h>
 
 #include <algorithm>
 #include <cstring>
@@ -108,6 +109,28 @@ void Fault::survives(const Trial &trial) {
 
 int Fault::ioctl(int fd, unsigned long request, void *args) {
     return ::ioctl(fd, request, args) ? errno : 0;
+}
+
+drm_gpumem_pin Fault::pin_args(const std::vector<std::uint32_t> &handles,
+                               std::uint32_t flags) {
+    drm_gpumem_pin args{};
+    args.handles = reinterpret_cast<std::uintptr_t>(handles.data());
+    args.count = static_cast<std::uint32_t>(handles.size());
+    args.flags = flags;
+    return args;
+}
+
+void Fault::close_handle(int drm, std::uint32_t handle) {
+    drm_gem_close args{};
+    args.handle = handle;
+    EXPECT_EQ(ioctl(drm, DRM_IOCTL_GEM_CLOSE, &args), 0);
+}
+
+off_t Fault::offset_of(int drm, std::uint32_t handle) {
+    drm_gpumem_mmap_offset args{};
+    args.handle = handle;
+    EXPECT_EQ(ioctl(drm, DRM_IOCTL_GPUMEM_MMAP_OFFSET, &args), 0);
+    return static_cast<off_t>(args.offset);
 }
 
 void Fault::make_buffer(std::size_t pages, std::size_t resident) {

@@ -6,6 +6,7 @@
 #include "support/fault_injection.hpp"
 #include "support/system.hpp"
 
+#include <drm/gpumem_drm.h>
 #include <gpumem/gpumem.hpp>
 #include <gtest/gtest.h>
 
@@ -15,6 +16,8 @@
 #include <iosfwd>
 #include <optional>
 #include <set>
+#include <sys/types.h>
+#include <vector>
 
 struct Trial {
     // Makes what @call needs, anew each time, with nothing failing.
@@ -65,6 +68,13 @@ protected:
     int ioctl(unsigned long request, void *args) const {
         return ioctl(device.fd(), request, args);
     }
+
+    // @handles must outlive what is done with it.
+    static drm_gpumem_pin pin_args(const std::vector<std::uint32_t> &handles,
+                                   std::uint32_t flags = 0);
+    static void close_handle(int drm, std::uint32_t handle);
+    // Where to map the buffer of a handle.
+    static off_t offset_of(int drm, std::uint32_t handle);
 
     // A new buffer, its first @resident pages filled.
     void make_buffer(std::size_t pages, std::size_t resident = 0);
