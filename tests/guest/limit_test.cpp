@@ -4,6 +4,11 @@
 
 #include "support/purge.hpp"
 
+#include <linux/io_uring.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
 #include <csignal>
 
 using gpumem::Bo;
@@ -139,6 +144,28 @@ TEST_F(PinLimit, AFailedPinGivesItsAccountBack) {
             CHECK(7, pin(device, {half.handle()}) == ENOMEM);
             CHECK(8, unpin(device, {all.handle()}) == 0);
         }
+        return 0;
+    });
+}
+
+TEST_F(PinLimit, IsOneAccountWithBuffersOfIoUring) {
+    expect_as_nobody([](Device &device) {
+        io_uring_params params{};
+        const gpumem::UniqueFd ring(
+            static_cast<int>(::syscall(SYS_io_uring_setup, 1, &params)));
+        CHECK(1, ring);
+        // As huge pages they would count as a whole each.
+        void *memory = ::mmap(nullptr, LIMIT / 2 * PAGE, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        CHECK(2, memory != MAP_FAILED);
+        CHECK(3, ::madvise(memory, LIMIT / 2 * PAGE, MADV_NOHUGEPAGE) == 0);
+        const iovec buffer{memory, LIMIT / 2 * PAGE};
+        CHECK(4, ::syscall(SYS_io_uring_register, ring.get(),
+                           IORING_REGISTER_BUFFERS, &buffer, 1) == 0);
+        const Bo half = device.create((LIMIT / 2 - 16) * PAGE);
+        const Bo more = device.create((LIMIT / 2 + 1) * PAGE);
+        CHECK(5, pin(device, {more.handle()}) == ENOMEM);
+        CHECK(6, pin(device, {half.handle()}) == 0);
         return 0;
     });
 }

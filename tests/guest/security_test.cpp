@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a user who is not root can see and do; docs/security.md tells it in words.
+#include "security.hpp"
+
 #include "support/crumbs.hpp"
 #include "support/debugfs.hpp"
 #include "support/memory_group.hpp"
@@ -16,7 +18,6 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <grp.h>
 
 #include <algorithm>
 #include <atomic>
@@ -27,7 +28,6 @@
 #include <fcntl.h>
 #include <functional>
 #include <new>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -36,30 +36,6 @@ using gpumem::Device;
 using support::PAGE;
 
 namespace {
-
-constexpr uid_t NOBODY = 65534;
-
-void become_nobody() {
-    if (::setgroups(0, nullptr) || ::setgid(NOBODY) || ::setuid(NOBODY))
-        throw std::runtime_error("cannot become nobody");
-}
-
-class Security : public testing::Test {
-protected:
-    void SetUp() override {
-        ASSERT_EQ(support::shell("chmod a+rw /dev/dri/renderD*"), 0);
-    }
-    void TearDown() override {
-        support::shell("chmod go-rw /dev/dri/renderD*");
-    }
-
-    static int as_nobody(const std::function<int()> &body) {
-        return support::in_child([&] {
-            become_nobody();
-            return body();
-        });
-    }
-};
 
 TEST_F(Security, AUserSeesNoPageFrames) {
     {
@@ -217,9 +193,11 @@ TEST_F(Security, AForkBombOfOpenersGetsNoMoreMemoryThanItsGroup) {
 TEST_F(Security, AnImporterThatNeverLetsGoStopsNothingElse) {
     const Device device = Device::open();
     std::vector<Bo> held;
+    std::vector<std::uint64_t> ids;
     std::deque<support::TestImporter> importers;
     for (const char *kind : {"static", "told", "lazy"}) {
         held.push_back(device.create(64 * PAGE));
+        ids.push_back(support::object_ids().back());
         const auto map = held.back().map();
         std::memset(map.data(), 1, map.size());
         const gpumem::DmaBuf dmabuf = held.back().export_dmabuf();
@@ -230,6 +208,10 @@ TEST_F(Security, AnImporterThatNeverLetsGoStopsNothingElse) {
     support::Crumbs crumbs(device);
     EXPECT_GT(support::move_pages(device, 1000), 0U);
     EXPECT_EQ(crumbs.first_wrong(), "");
+    // Whoever asks for a page that is held is refused, and does not wait.
+    for (const std::uint64_t id : ids)
+        EXPECT_EQ(support::soft_offline(support::page_frames(id).front()),
+                  EBUSY);
     // The shrinker passes by what the importers hold, and takes the next.
     const Bo other = device.create(64 * PAGE);
     {
