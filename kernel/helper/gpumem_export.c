@@ -137,7 +137,8 @@ static struct sg_table *gpumem_dma_buf_map(struct dma_buf_attachment *attach,
 	mapping->pinned = gpumem_needs_pin(attach);
 
 	/* While the table is made nothing moves, whoever asked for it. */
-	ret = gpumem_object_pin(bo);
+	ret = mapping->pinned ? gpumem_dma_buf_pin(attach) :
+				gpumem_object_pin(bo);
 	if (ret)
 		goto err_free;
 	ret = gpumem_mapping_fill(mapping, bo);

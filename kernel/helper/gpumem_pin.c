@@ -148,7 +148,7 @@ int gpumem_object_pin_unkillable(struct gpumem_object *bo)
  * Returns: as gpumem_object_pin(), or -EBUSY if such a page cannot be replaced
  * because the object is pinned for a short time or somebody uses the page,
  * -EHWPOISON if one cannot be read, -ERESTARTSYS if any signal ended the wait for
- * fences: the system call starts again, or returns -EINTR. On error nothing is
+ * fences or users: the system call starts again, or returns -EINTR. On error nothing is
  * pinned; some pages may have been replaced.
  */
 int gpumem_object_pin_longterm(struct gpumem_object *bo)
@@ -178,6 +178,8 @@ int gpumem_object_pin_longterm(struct gpumem_object *bo)
 		 * CPU, and compaction holds the pages that it looks at.
 		 */
 		gpumem_drain_lru_batches();
+		if (signal_pending(current))
+			return -ERESTARTSYS;
 		fsleep(GPUMEM_REBACK_WAIT_US);
 	}
 }
