@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
-// gpumem-stress: threads and processes that do everything one can do with buffers,
-// at random, while memory moves.
+// gpumem-stress: threads and processes that do everything one can do with
+// buffers, at random, while memory moves.
+#include "stress/here.hpp"
+#include "stress/judge.hpp"
 #include "stress/movers.hpp"
 #include "stress/processes.hpp"
+#include "stress/refusals.hpp"
 #include "stress/report.hpp"
+#include "stress/shortage.hpp"
 #include "stress/totals.hpp"
 #include "support/system.hpp"
 
@@ -25,7 +29,8 @@ namespace {
 
 using stress::Totals;
 
-// Seconds in which each operation succeeds at least once, however slow the guest.
+// Seconds in which each operation succeeds at least once, however slow the
+// guest.
 constexpr unsigned WORTH_JUDGING = 60;
 
 Totals &shared_totals() {
@@ -52,72 +57,84 @@ std::uint64_t sum(const std::array<std::atomic<std::uint64_t>, N> &numbers) {
 
 void write_summary(const std::string &path, const stress::RunOptions &options,
                    const Totals &totals, std::uint64_t moved) {
-    const nlohmann::json json = {{"seed", options.seed},
-                                 {"operations", sum(totals.done)},
-                                 {"pages_written", totals.pages_written.load()},
-                                 {"pages_verified", totals.pages_verified.load()},
-                                 {"pages_moved", moved},
-                                 {"failures", totals.failures.load()}};
+    const nlohmann::json json = {
+        {"seed", options.seed},
+        {"operations", sum(totals.done)},
+        {"pages_written", totals.pages_written.load()},
+        {"pages_verified", totals.pages_verified.load()},
+        {"pages_moved", moved},
+        {"failures", totals.failures.load()},
+        {"first_failure", totals.words.data()}};
     support::write_file(path, json.dump() + "\n");
 }
 
-// A run that did nothing has shown nothing.
-void expect_something(const stress::Report &report, const Totals &totals,
-                      std::uint64_t moved, bool has_pages) {
-    using stress::Op;
-    if (!moved)
-        report.failed("no page was moved");
-    for (std::size_t i = 0; i < stress::OP_NAMES.size(); ++i) {
-        const auto op = static_cast<Op>(i);
-        const bool by_pages = op == Op::vm_readv || op == Op::vmsplice ||
-                              op == Op::direct_io;
-        if (!totals.done[i] && (has_pages || !by_pages))
-            report.failed(fmt::format("not one '{}' was done", stress::OP_NAMES[i]));
-    }
-}
-
-int stress_all(const stress::RunOptions &options, const std::string &summary) {
-    if (support::shell("modprobe brd rd_nr=1 rd_size=4096"))
-        throw std::runtime_error("cannot load brd, the disk for O_DIRECT");
+void prepare() {
+    // Written once, so that it needs no memory when memory is short.
+    if (support::shell(
+            "modprobe brd rd_nr=1 rd_size=4096 && dd if=/dev/zero of=" +
+            std::string(stress::DISK) + " bs=1M count=4 oflag=direct"))
+        throw std::runtime_error("cannot make the disk for O_DIRECT, by brd");
     support::load_test_module("gpumem_test_importer");
     support::load_test_module("gpumem_test_contig");
     // The OOM killer is to take others.
     support::write_file("/proc/self/oom_score_adj", "-1000");
+}
 
+void print_end(const Totals &totals, const stress::Ends &ends,
+               std::uint64_t moved) {
+    print(stress::OP_NAMES, totals.done, totals.refused);
+    print(stress::MOVE_NAMES, totals.moves_done, totals.moves_refused);
+    fmt::print(
+        "operations {}, pages written {}, verified {} ({} MiB), buffers "
+        "purged {}, processes {} ended, {} killed, {} by the OOM killer, "
+        "{} without their device, {} pages without memory, {} frames of "
+        "pinned pages compared, memory moved {} times, pages moved {}, "
+        "failures {}\n",
+        sum(totals.done), totals.pages_written.load(),
+        totals.pages_verified.load(), totals.pages_verified.load() / 256,
+        totals.purged.load(), ends.by_themselves, ends.killed, ends.oom_killed,
+        ends.lost_device, totals.pages_refused.load(),
+        totals.frames_compared.load(), sum(totals.moves_done), moved,
+        totals.failures.load());
+    if (totals.has_words)
+        fmt::print("first failure: {}\n", totals.words.data());
+}
+
+int stress_all(const stress::RunOptions &options, const std::string &summary) {
+    prepare();
     Totals &totals = shared_totals();
+    totals.others = !options.alone;
     const stress::Report report(totals, options.seed);
     const stress::Trace trace;
+    const stress::Refusals refusals;
+    const support::MemoryGroup group;
+    group.limit(stress::GROUP_BYTES);
     fmt::print("seed {}\n", options.seed);
     gpumem::Device device = gpumem::Device::open();
     const auto before = device.stats();
+    const bool has_pages = before.backing != GPUMEM_BACKING_KIND_MOPS;
+    const stress::Here here(has_pages,
+                            options.unplug && options.unplug < options.seconds);
+    here.print();
     // The movers are a process too: forking beside threads is no good.
     const pid_t movers = stress::in_process(
-        [&] { stress::move_memory(options.seed, report, totals); }, report);
+        [&] { stress::move_memory(options.seed, here, group, report, totals); },
+        report);
     const stress::Ends ends =
-        stress::run_processes(options, device, report, totals);
+        stress::run_processes(options, device, group, refusals, report, totals);
     int status = 0;
     if (movers < 0 || ::waitpid(movers, &status, 0) < 0 || status)
         report.failed("the process that moves memory failed");
     if (options.alone)
-        stress::expect_objects(device, before.objects, report);
+        stress::expect_as_before(device, before, report);
 
     const std::uint64_t moved = device.stats().moved - before.moved;
-    if (options.seconds >= WORTH_JUDGING)
-        expect_something(report, totals, moved,
-                         before.backing != GPUMEM_BACKING_KIND_MOPS);
+    if (options.seconds >= WORTH_JUDGING && !totals.failures)
+        stress::expect_everything(options, here, has_pages, ends, moved, report,
+                                  totals);
     if (!summary.empty())
         write_summary(summary, options, totals, moved);
-    print(stress::OP_NAMES, totals.done, totals.refused);
-    print(stress::MOVE_NAMES, totals.moves_done, totals.moves_refused);
-    fmt::print("operations {}, pages written {}, verified {} ({} MiB), buffers "
-               "purged {}, processes {} ended, {} killed, {} by the OOM killer, {} "
-               "by SIGBUS without memory, {} when the device went, memory moved {} times, pages moved "
-               "{}, failures {}\n",
-               sum(totals.done), totals.pages_written.load(),
-               totals.pages_verified.load(), totals.pages_verified.load() / 256,
-               totals.purged.load(), ends.by_themselves, ends.killed,
-               ends.oom_killed, ends.out_of_memory, ends.by_unplug, sum(totals.moves_done),
-               moved, totals.failures.load());
+    print_end(totals, ends, moved);
     return totals.failures ? 1 : 0;
 }
 
@@ -128,10 +145,12 @@ int main(int argc, char **argv) {
     std::string summary;
     options.seed = std::random_device{}();
     options.worker.operations = 20000;
-    CLI::App app{"Do everything one can do with buffers, at random, while memory "
-                 "moves. Needs root; run it in the guest.",
-                 "gpumem-stress"};
-    app.add_option("--seed", options.seed, "Of all random choices (default: random)");
+    CLI::App app{
+        "Do everything one can do with buffers, at random, while memory "
+        "moves. Needs root; run it in the guest.",
+        "gpumem-stress"};
+    app.add_option("--seed", options.seed,
+                   "Of all random choices (default: random)");
     app.add_option("--seconds", options.seconds, "Time to run")
         ->check(CLI::Range(1U, 1000000U))
         ->capture_default_str();
@@ -140,14 +159,17 @@ int main(int argc, char **argv) {
                    "again; 0: never")
         ->check(CLI::Range(0U, 1000000U))
         ->capture_default_str();
-    app.add_option("--progress", options.progress,
-                   "Seconds between lines 'progress MOVED VERIFIED FAILURES', in "
-                   "pages; 0: none")
+    app.add_option(
+           "--progress", options.progress,
+           "Seconds between lines 'progress MOVED VERIFIED FAILURES', in "
+           "pages; 0: none")
         ->check(CLI::Range(0U, 1000000U))
         ->capture_default_str();
-    app.add_option("--summary", summary, "Write the numbers to a file, as JSON");
-    app.add_flag("!--not-alone", options.alone,
-                 "Others use the device, so do not count what is left at the end");
+    app.add_option("--summary", summary,
+                   "Write the numbers to a file, as JSON");
+    app.add_flag(
+        "!--not-alone", options.alone,
+        "Others use the device, so do not count what is left at the end");
     app.add_option("--processes", options.processes, "Processes at a time")
         ->check(CLI::Range(1U, 64U))
         ->capture_default_str();
@@ -158,16 +180,17 @@ int main(int argc, char **argv) {
         ->check(CLI::Range(1U, 4096U))
         ->capture_default_str();
     app.add_option("--pages", options.worker.max_pages,
-                   "Pages of the largest buffer")
+                   "Pages of the largest buffer; 4096 are 16 MiB")
         ->check(CLI::Range(1U, 65536U))
         ->capture_default_str();
     app.add_option("--operations", options.worker.operations,
                    "Operations of a process before another takes its place")
         ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40))
         ->capture_default_str();
-    app.footer("Exit status: 0, 1 if something was wrong, 2 for a wrong command "
-               "line. The same seed makes the same\nchoices, but not the same "
-               "interleaving.");
+    app.footer(
+        "Exit status: 0, 1 if something was wrong, 2 for a wrong command "
+        "line. The same seed makes the same\nchoices, but not the same "
+        "interleaving.");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError &error) {

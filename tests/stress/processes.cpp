@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "stress/processes.hpp"
 
+#include "stress/judge.hpp"
 #include "support/memory_group.hpp"
 #include "support/system.hpp"
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -22,33 +23,34 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-// What one process in four may have: less than its buffers at their largest.
-constexpr std::uint64_t GROUP_BYTES = 5 << 20;
+constexpr std::chrono::seconds PATIENCE{60};
+// How long processes go on without their device.
+constexpr std::chrono::milliseconds AFTERWARDS{200};
 
-constexpr auto PATIENCE = std::chrono::seconds(60);
-
-std::uint64_t oom_kills() { return support::value_of("/proc/vmstat", "oom_kill"); }
+std::uint64_t oom_kills() {
+    return support::value_of("/proc/vmstat", "oom_kill");
+}
 
 class Processes {
 public:
-    Processes(const RunOptions &options, bool charged, const Report &report,
-              Totals &totals)
-        : options_(options), report_(report), totals_(totals),
-          random_(options.seed), charged_(charged), oom_kills_(oom_kills()) {
-        group_.limit(GROUP_BYTES);
-    }
+    Processes(const RunOptions &options, const support::MemoryGroup &group,
+              const Refusals &refusals, const Report &report, Totals &totals)
+        : options_(options), group_(group), refusals_(refusals),
+          report_(report), totals_(totals), random_(options.seed),
+          oom_kills_(oom_kills()) {}
 
     void fill_up() {
         while (alive_.size() < options_.processes) {
             WorkerOptions worker = options_.worker;
             worker.seed = options_.seed + number_;
-            const bool limited = worker.limited = number_++ % 4 == 0;
+            const bool limited = worker.limited = is_next_limited();
+            ++number_;
             const pid_t child = in_process(
                 [&] {
                     support::write_file("/proc/self/oom_score_adj", "500");
                     if (limited)
                         group_.enter();
-                    work(worker, report_, totals_);
+                    work(worker, refusals_, report_, totals_);
                 },
                 report_);
             if (child < 0)
@@ -66,18 +68,13 @@ public:
     }
 
     void reap() {
-        // Memory was short at some time since they were looked at before the last time.
-        const std::uint64_t shortages = totals_.shortages;
-        const bool short_of_memory = shortages % 2 || shortages != shortages_[0];
         std::erase_if(alive_, [&](const auto &process) {
             int status = 0;
             if (::waitpid(process.first, &status, WNOHANG) <= 0)
                 return false;
-            ended(status, process.second,
-                  short_of_memory || (process.second.limited && charged_));
+            ended(status, process.second);
             return true;
         });
-        shortages_ = {shortages_[1], shortages};
     }
 
     void reap_all() {
@@ -87,15 +84,31 @@ public:
         }
     }
 
-    // The buffers of all processes are in use while their device goes.
-    void unplug(gpumem::Device &device, std::uint64_t objects) {
+    // The buffers of all processes are in use while their device goes, and
+    // after.
+    void unplug(gpumem::Device &device, const gpumem::DeviceStats &before) {
+        const std::uint64_t met = totals_.met_gone;
         totals_.gone = true;
-        support::write_file("/sys/bus/platform/drivers/gpumem/unbind", "gpumem");
+        support::write_file("/sys/bus/platform/drivers/gpumem/unbind",
+                            "gpumem");
+        const auto end = clock::now() + PATIENCE;
+        for (reap(); !alive_.empty() && totals_.met_gone == met; reap()) {
+            if (clock::now() >= end) {
+                report_.failed("nobody noticed that the device is gone");
+                break;
+            }
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+        std::this_thread::sleep_for(AFTERWARDS);
+        ends_.lost_device += alive_.size();
+        totals_.leave = true;
         reap_all();
         support::write_file("/sys/bus/platform/drivers/gpumem/bind", "gpumem");
         // The old one is open until now, so the driver stays loaded.
         device = gpumem::Device::open();
-        expect_objects(device, objects, report_);
+        if (options_.alone)
+            expect_as_before(device, before, report_);
+        totals_.leave = false;
         totals_.gone = false;
         ++totals_.moves_done[static_cast<std::size_t>(Move::unplug)];
     }
@@ -116,50 +129,42 @@ private:
         bool killed;  // by us
     };
 
-    void ended(int status, const Process &process, bool short_of_memory) {
+    // One is, or of those of a run with one process at a time, one in four.
+    [[nodiscard]] bool is_next_limited() const {
+        return options_.processes == 1
+                   ? number_ % 4 == 0
+                   : std::ranges::none_of(alive_, [](const auto &process) {
+                         return process.second.limited;
+                     });
+    }
+
+    void ended(int status, const Process &process) {
         if (!WIFSIGNALED(status)) {
             ++ends_.by_themselves;
             if (status)
-                report_.failed(fmt::format("a process ended with status {:#x}",
-                                           status));
+                report_.failed(
+                    fmt::format("a process ended with status {:#x}", status));
         } else if (WTERMSIG(status) == SIGKILL) {
             ++(process.killed ? ends_.killed : ends_.oom_killed);
-        } else if (WTERMSIG(status) == SIGBUS && totals_.gone) {
-            ++ends_.by_unplug;
-        } else if (WTERMSIG(status) == SIGBUS && short_of_memory) {
-            ++ends_.out_of_memory;
         } else {
-            report_.failed(fmt::format("a process died of signal {}",
-                                       WTERMSIG(status)));
+            report_.failed(
+                fmt::format("a process died of signal {}", WTERMSIG(status)));
         }
     }
 
     const RunOptions &options_;
+    const support::MemoryGroup &group_;
+    const Refusals &refusals_;
     const Report &report_;
     Totals &totals_;
     std::mt19937_64 random_;
-    const bool charged_; // a group pays for the pages of its buffers
     const std::uint64_t oom_kills_;
-    support::MemoryGroup group_;
     std::map<pid_t, Process> alive_;
-    // At the last two times: who dies of one may be a while about it.
-    std::array<std::uint64_t, 2> shortages_{};
     std::uint64_t number_ = 1;
     Ends ends_;
 };
 
 } // namespace
-
-void expect_objects(const gpumem::Device &device, std::uint64_t objects,
-                    const Report &report) {
-    // A child of a process that was killed may live a little longer.
-    const auto end = clock::now() + PATIENCE;
-    while (device.stats().objects != objects && clock::now() < end)
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    if (device.stats().objects != objects)
-        report.failed(fmt::format("there are {} objects and not {}",
-                                  device.stats().objects, objects));
-}
 
 pid_t in_process(const std::function<void()> &body, const Report &report) {
     std::fflush(nullptr);
@@ -169,11 +174,6 @@ pid_t in_process(const std::function<void()> &body, const Report &report) {
     int status = 0;
     try {
         body();
-    } catch (const gpumem::Error &error) {
-        if (error.code().value() != ENODEV || !report.gone()) {
-            report.failed(error.what());
-            status = 1;
-        }
     } catch (const std::exception &error) {
         report.failed(error.what());
         status = 1;
@@ -183,16 +183,14 @@ pid_t in_process(const std::function<void()> &body, const Report &report) {
 }
 
 Ends run_processes(const RunOptions &options, gpumem::Device &device,
+                   const support::MemoryGroup &group, const Refusals &refusals,
                    const Report &report, Totals &totals) {
     const auto end = clock::now() + std::chrono::seconds(options.seconds);
     const std::chrono::seconds interval(options.unplug);
     auto unplug = clock::now() + interval;
-    const std::uint64_t objects = device.stats().objects;
-    const std::uint64_t moved = device.stats().moved;
+    const gpumem::DeviceStats before = device.stats();
     auto say = clock::now() + std::chrono::seconds(options.progress);
-    Processes processes(options,
-                        device.stats().backing != GPUMEM_BACKING_KIND_MOPS,
-                        report, totals);
+    Processes processes(options, group, refusals, report, totals);
     while (clock::now() < end && !totals.failures) {
         processes.fill_up();
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -200,12 +198,13 @@ Ends run_processes(const RunOptions &options, gpumem::Device &device,
             processes.kill_one();
         processes.reap();
         if (options.unplug && clock::now() >= unplug) {
-            processes.unplug(device, objects);
+            processes.unplug(device, before);
             unplug = clock::now() + interval;
         }
         if (options.progress && clock::now() >= say) {
             say += std::chrono::seconds(options.progress);
-            fmt::print("progress {} {} {}\n", device.stats().moved - moved,
+            fmt::print("progress {} {} {}\n",
+                       device.stats().moved - before.moved,
                        totals.pages_verified.load(), totals.failures.load());
             std::fflush(stdout);
         }

@@ -3,8 +3,10 @@
 // lets some run short of memory, and takes the device away from all.
 #pragma once
 
+#include "stress/refusals.hpp"
 #include "stress/report.hpp"
 #include "stress/worker.hpp"
+#include "support/memory_group.hpp"
 
 #include <gpumem/gpumem.hpp>
 
@@ -31,22 +33,17 @@ struct Ends {
     std::uint64_t by_themselves = 0;
     std::uint64_t killed = 0;
     std::uint64_t oom_killed = 0;
-    // Touched a page for which there was no memory, by a limit or at all.
-    std::uint64_t out_of_memory = 0;
-    // Touched a buffer of a device that was gone.
-    std::uint64_t by_unplug = 0;
+    // Were at work when the device went.
+    std::uint64_t lost_device = 0;
 };
 
 // Runs @body in a process of its own; -1 if there cannot be one.
 pid_t in_process(const std::function<void()> &body, const Report &report);
 
-// Fails the run if there are not as many objects when all have ended.
-void expect_objects(const gpumem::Device &device, std::uint64_t objects,
-                    const Report &report);
-
-// Until the time is over or something was wrong. @device is opened anew each time
-// that it was gone.
+// Until the time is over or something was wrong. @device is opened anew each
+// time that it was gone.
 Ends run_processes(const RunOptions &options, gpumem::Device &device,
+                   const support::MemoryGroup &group, const Refusals &refusals,
                    const Report &report, Totals &totals);
 
 } // namespace stress

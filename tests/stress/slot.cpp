@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "stress/slot.hpp"
 
+#include "stress/touch.hpp"
 #include "support/debugfs.hpp"
 
 #include <drm/gpumem_drm.h>
@@ -23,30 +24,44 @@ void Slot::fill(const gpumem::Device &device, std::uint64_t pages,
     busy = std::vector<std::atomic<bool>>(pages);
 }
 
-void Slot::clear() {
+std::vector<InPipe> Slot::clear() {
     pins.clear();
     map.reset();
     bo = gpumem::Bo();
     versions.clear();
+    return std::exchange(pipes, {});
+}
+
+std::uint64_t Slot::object() const {
+    drm_gpumem_mmap_offset args{};
+    args.handle = bo.handle();
+    return ::ioctl(device_->fd(), DRM_IOCTL_GPUMEM_MMAP_OFFSET, &args)
+               ? 0
+               : support::object_at(args.offset);
 }
 
 std::uint64_t Slot::driver_frame(std::size_t page) const {
-    drm_gpumem_mmap_offset args{};
-    args.handle = bo.handle();
-    if (::ioctl(device_->fd(), DRM_IOCTL_GPUMEM_MMAP_OFFSET, &args))
-        return 0;
-    const auto frames = support::page_frames(support::object_at(args.offset));
+    const auto frames = support::page_frames(object());
     return page < frames.size() ? frames[page] : 0;
 }
 
 void Slot::check(const std::byte *at, std::size_t page, const Report &report,
                  Totals &totals, const std::string &where) const {
     const Stamp expected = stamp(page);
-    const std::ptrdiff_t word = first_wrong_word(at, expected);
+    std::ptrdiff_t word = INTACT;
+    touch(expected, [&] { word = first_wrong_word(at, expected); });
     if (word != INTACT)
         report.wrong(at, expected, word, address(page), driver_frame(page),
                      where);
     ++totals.pages_verified;
+}
+
+void Slot::write(std::byte *at, std::size_t page, Totals &totals) {
+    Stamp next = stamp(page);
+    ++next.version;
+    touch(stamp(page), [&] { write_stamp(at, next); });
+    versions[page] = next.version;
+    ++totals.pages_written;
 }
 
 } // namespace stress

@@ -4,6 +4,7 @@
 // pages shares it and locks the pages.
 #pragma once
 
+#include "stress/held.hpp"
 #include "stress/report.hpp"
 #include "stress/stamp.hpp"
 #include "stress/totals.hpp"
@@ -13,7 +14,6 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
-#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <vector>
@@ -27,7 +27,8 @@ public:
     // With @all held alone:
     void fill(const gpumem::Device &device, std::uint64_t pages,
               std::uint64_t number);
-    void clear();
+    // Pages in pipes stay what they are.
+    std::vector<InPipe> clear();
 
     [[nodiscard]] bool filled() const { return bool(bo); }
     [[nodiscard]] std::size_t pages() const { return versions.size(); }
@@ -40,7 +41,8 @@ public:
                 .version = versions[page]};
     }
 
-    // One page, until it is destroyed; empty if another thread has it.
+    // One page, until it is destroyed; empty if another thread or a pipe has
+    // it.
     class PageLock {
     public:
         explicit PageLock(std::atomic<bool> &flag)
@@ -53,6 +55,8 @@ public:
                 flag_->store(false, std::memory_order_release);
         }
         explicit operator bool() const { return flag_; }
+        // A pipe has the page, until unlock().
+        void keep() { flag_ = nullptr; }
 
     private:
         std::atomic<bool> *flag_;
@@ -60,10 +64,20 @@ public:
     [[nodiscard]] PageLock lock(std::size_t page) {
         return PageLock(busy[page]);
     }
+    void unlock(std::size_t page) {
+        busy[page].store(false, std::memory_order_release);
+    }
 
-    // With the page locked, through any mapping of it:
+    // With the page locked, through any mapping of it; throw Unreachable:
     void check(const std::byte *at, std::size_t page, const Report &report,
                Totals &totals, const std::string &where) const;
+    void write(std::byte *at, std::size_t page, Totals &totals);
+
+    // The driver's id of the buffer; 0 if it cannot be asked.
+    [[nodiscard]] std::uint64_t object() const;
+
+    // The page frame that the driver has for a page; 0 if it has none.
+    [[nodiscard]] std::uint64_t driver_frame(std::size_t page) const;
 
     gpumem::Bo bo;
     gpumem::Mapping map;
@@ -71,13 +85,11 @@ public:
     std::uint64_t number = 0;
     std::vector<std::uint32_t> versions;
 
-    std::mutex pins_lock;
-    std::vector<gpumem::Pin> pins;
+    std::mutex held_lock;
+    std::vector<Pinned> pins;
+    std::vector<InPipe> pipes;
 
 private:
-    // The page frame that the driver has for a page; 0 if it has none.
-    [[nodiscard]] std::uint64_t driver_frame(std::size_t page) const;
-
     const gpumem::Device *device_ = nullptr;
     std::vector<std::atomic<bool>> busy;
 };

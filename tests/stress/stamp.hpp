@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a page of a buffer holds, so that any other page, or an older state of the
-// same one, is told from it.
+// What a page of a buffer holds, so that any other page, or an older state of
+// the same one, is told from it.
 #pragma once
 
 #include "support/system.hpp"
@@ -11,7 +11,7 @@
 namespace stress {
 
 struct Stamp {
-    std::uint64_t buffer = 0;  // never used twice in a run
+    std::uint64_t buffer = 0; // never used twice in a run
     std::uint32_t page = 0;
     std::uint32_t version = 0; // 0: never written, reads as zeros
 };

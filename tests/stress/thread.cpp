@@ -3,12 +3,13 @@
 
 #include "support/system.hpp"
 
-#include <cerrno>
 #include <cstring>
+#include <exception>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <mutex>
 #include <shared_mutex>
+#include <unistd.h>
 
 using support::PAGE;
 
@@ -21,34 +22,38 @@ constexpr std::array OPS{
     Op::write,    Op::write,       Op::verify,   Op::verify,   Op::verify,
     Op::verify,   Op::pin,         Op::pin,      Op::unpin,    Op::unpin,
     Op::unpin,    Op::dontneed,    Op::willneed, Op::willneed, Op::reimport,
-    Op::attach,   Op::second_file, Op::remap,    Op::protect,  Op::fork,
-    Op::vm_readv, Op::vmsplice,    Op::direct_io};
+    Op::attach,   Op::second_file, Op::remap,    Op::protect,  Op::hole,
+    Op::outlive,  Op::fork,        Op::vm_readv, Op::vmsplice, Op::from_pipe,
+    Op::direct_io};
 
 } // namespace
 
-Thread::Thread(std::uint64_t seed, const gpumem::Device &device,
+Thread::Thread(std::uint64_t seed, const gpumem::Device &device, bool has_pages,
                std::deque<Slot> &slots, const WorkerOptions &options,
-               const Report &report, Totals &totals)
-    : random_(seed), device_(device), slots_(slots), options_(options),
-      totals_(totals), report_(report),
-      has_pages_(device.stats().backing != GPUMEM_BACKING_KIND_MOPS),
+               const Excuses &excuses, const Report &report, Totals &totals)
+    : random_(seed), device_(device), has_pages_(has_pages), slots_(slots),
+      options_(options), excuses_(excuses), totals_(totals), report_(report),
       disk_(::open(DISK, O_RDWR | O_DIRECT | O_CLOEXEC)) {}
 
 void Thread::step() {
     op_ = OPS[below(OPS.size())];
-    shortages_ = totals_.shortages;
+    excuses_.begin();
     Slot &slot = slots_[below(slots_.size())];
     const auto i = static_cast<std::size_t>(op_);
     try {
+        if (totals_.calm)
+            calm_down();
+        check_orphans();
         if (run(op_, slot))
             ++totals_.done[i];
+    } catch (const Unreachable &page) {
+        ++totals_.refused[i];
+        refused(page, ::gettid());
     } catch (const gpumem::Error &error) {
         ++totals_.refused[i];
-        const int code = error.code().value();
-        // Busy: a long pin beside a short one, or a page in a pipe.
-        if (code != ENOMEM && !(op_ == Op::pin && code == EBUSY) &&
-            !(code == ENODEV && totals_.gone))
-            report_.failed(fmt::format("{}: {}", OP_NAMES[i], error.what()));
+        refused(error);
+    } catch (const std::exception &error) {
+        failed(error.what());
     }
 }
 
@@ -58,6 +63,7 @@ bool Thread::run(Op op, Slot &slot) {
     case Op::destroy:
     case Op::dontneed:
     case Op::willneed:
+    case Op::outlive:
     case Op::attach: {
         const std::unique_lock alone(slot.all, std::try_to_lock);
         return alone && change(op, slot);
@@ -81,12 +87,16 @@ bool Thread::change(Op op, Slot &slot) {
         return slot.dontneed && willneed(slot);
     case Op::attach:
         return !slot.dontneed && attach(slot);
+    case Op::outlive:
+        return !slot.dontneed && outlive(slot);
     default:
         return !slot.dontneed && dontneed(slot);
     }
 }
 
 bool Thread::use(Op op, Slot &slot) {
+    // Nobody's page is kept in its place for very long.
+    empty_pipes(slot, std::chrono::seconds(2));
     switch (op) {
     case Op::write:
         return write(slot);
@@ -104,10 +114,14 @@ bool Thread::use(Op op, Slot &slot) {
         return remap(slot);
     case Op::protect:
         return protect(slot);
+    case Op::hole:
+        return hole(slot);
     case Op::fork:
         return fork(slot);
     case Op::vm_readv:
         return vm_readv(slot);
+    case Op::from_pipe:
+        return from_pipe(slot);
     case Op::direct_io:
         return direct_io(slot);
     default:
@@ -115,19 +129,36 @@ bool Thread::use(Op op, Slot &slot) {
     }
 }
 
+// Half of them of any size, and half mostly small, as buffers are.
 bool Thread::create(Slot &slot) {
-    slot.fill(device_, 1 + below(options_.max_pages), totals_.next_buffer++);
+    std::size_t most = options_.max_pages;
+    if (below(2))
+        while (most > 1 && below(3))
+            most = (most + 1) / 2;
+    slot.fill(device_, 1 + below(most), totals_.next_buffer++);
     return true;
 }
 
+void Thread::drop(Slot &slot) {
+    for (const InPipe &pipe : slot.clear())
+        read_pipe(pipe, nullptr);
+}
+
 bool Thread::destroy(Slot &slot) {
-    if (!slot.dontneed)
-        check_all(slot, "before it is destroyed");
-    slot.clear();
+    compare_all_frames(slot);
+    try {
+        if (!slot.dontneed)
+            check_all(slot, "before it is destroyed");
+    } catch (const Unreachable &) {
+        drop(slot);
+        throw;
+    }
+    drop(slot);
     return true;
 }
 
 bool Thread::dontneed(Slot &slot) {
+    compare_all_frames(slot);
     slot.pins.clear();
     slot.bo.madvise(GPUMEM_BO_DONTNEED);
     slot.dontneed = true;
@@ -138,6 +169,11 @@ bool Thread::willneed(Slot &slot) {
     if (!slot.bo.madvise(GPUMEM_BO_WILLNEED)) {
         ++totals_.purged;
         std::ranges::fill(slot.versions, 0U);
+        if (!slot.pipes.empty())
+            failed(
+                fmt::format("buffer {} was purged while a page of it was in a "
+                            "pipe",
+                            slot.number));
     }
     slot.dontneed = false;
     check_all(slot, "after it was not needed");
@@ -146,40 +182,26 @@ bool Thread::willneed(Slot &slot) {
 
 bool Thread::write(Slot &slot) {
     return some_pages(slot, [&](std::size_t page) {
-        ++slot.versions[page];
-        write_stamp(slot.address(page), slot.stamp(page));
-        ++totals_.pages_written;
+        slot.write(slot.address(page), page, totals_);
     });
 }
 
 bool Thread::verify(Slot &slot) {
+    if (below(4) == 0) {
+        const std::unique_lock lock(slot.held_lock, std::try_to_lock);
+        if (lock && !slot.pins.empty())
+            compare_frames(slot, slot.pins.front());
+    }
     return some_pages(slot, [&](std::size_t page) {
         check(slot, slot.address(page), page, "verify");
     });
-}
-
-bool Thread::pin(Slot &slot) {
-    const auto how = below(4) ? gpumem::PinFor::now : gpumem::PinFor::long_time;
-    gpumem::Pin made = slot.bo.pin(how);
-    const std::scoped_lock lock(slot.pins_lock);
-    if (slot.pins.size() < 8)
-        slot.pins.push_back(std::move(made));
-    return true;
-}
-
-bool Thread::unpin(Slot &slot) {
-    const std::scoped_lock lock(slot.pins_lock);
-    if (slot.pins.empty())
-        return false;
-    slot.pins.pop_back();
-    return true;
 }
 
 bool Thread::reimport(Slot &slot) {
     const gpumem::DmaBuf dmabuf = slot.bo.export_dmabuf();
     const gpumem::Bo again = device_.import_dmabuf(dmabuf.fd());
     if (again.handle() != slot.bo.handle())
-        report_.failed("a buffer came back as another one");
+        failed("a buffer came back as another one");
     return true;
 }
 
@@ -195,25 +217,8 @@ bool Thread::second_file(Slot &slot) {
 
 void Thread::check_all(const Slot &slot, const char *where) {
     for (std::size_t page = 0; page < slot.pages(); ++page)
-        check(slot, slot.address(page), page, where);
-}
-
-bool Thread::refused(const char *call, std::initializer_list<int> expected) {
-    const int error = errno;
-    ++totals_.refused[static_cast<std::size_t>(op_)];
-    // The kernel touched a page for us that there was no memory for, or no device.
-    const bool unreachable = error == EFAULT && (short_of_memory() || totals_.gone);
-    if (error != ENOMEM && !unreachable && !(error == ENODEV && totals_.gone) &&
-        std::ranges::find(expected, error) == expected.end())
-        report_.failed(fmt::format("{}: {}", call, std::strerror(error)));
-    return false;
-}
-
-bool Thread::cut_short(const char *call, ssize_t got,
-                       std::initializer_list<int> expected) {
-    if (got >= 0)
-        errno = EIO; // a part of a page
-    return refused(call, expected);
+        if (slot.versions[page] || below(8) == 0)
+            check(slot, slot.address(page), page, where);
 }
 
 } // namespace stress

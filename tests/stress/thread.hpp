@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
-// A thread of a process: chooses an operation and a slot at random, and does it.
+// A thread of a process: chooses an operation and a slot at random, and does
+// it.
 #pragma once
 
+#include "stress/excuses.hpp"
+#include "stress/orphan.hpp"
 #include "stress/report.hpp"
 #include "stress/slot.hpp"
+#include "stress/touch.hpp"
 #include "stress/worker.hpp"
 
 #include <gpumem/gpumem.hpp>
@@ -13,15 +17,18 @@
 #include <deque>
 #include <initializer_list>
 #include <random>
+#include <string>
 #include <sys/types.h>
 
 namespace stress {
 
 class Thread {
 public:
-    Thread(std::uint64_t seed, const gpumem::Device &device,
+    // @has_pages: the kernel can take references of the pages, which it cannot
+    // of those of PFN mappings.
+    Thread(std::uint64_t seed, const gpumem::Device &device, bool has_pages,
            std::deque<Slot> &slots, const WorkerOptions &options,
-           const Report &report, Totals &totals);
+           const Excuses &excuses, const Report &report, Totals &totals);
 
     void step();
 
@@ -35,6 +42,8 @@ private:
     bool dontneed(Slot &slot);
     bool willneed(Slot &slot);
     bool attach(Slot &slot);
+    bool outlive(Slot &slot);
+    void drop(Slot &slot);
 
     // With the slot shared with other threads:
     bool use(Op op, Slot &slot);
@@ -46,15 +55,33 @@ private:
     bool second_file(Slot &slot);
     bool remap(Slot &slot);
     bool protect(Slot &slot);
+    bool hole(Slot &slot);
     bool fork(Slot &slot);
     bool vm_readv(Slot &slot);
     bool vmsplice(Slot &slot);
+    bool from_pipe(Slot &slot);
     bool direct_io(Slot &slot);
+
+    // Of its mappings without a handle.
+    void check_orphans();
+
+    // Lets go of everything by which a page is where it is.
+    void calm_down();
+
+    // With the slot's held_lock:
+    void compare_frames(const Slot &slot, const Pinned &pinned);
+    void compare_all_frames(const Slot &slot);
+    std::vector<std::uint64_t> frames_of(const Slot &slot, bool touched);
+
+    // The page that was in a pipe; @slot is null if its buffer is gone.
+    void read_pipe(const InPipe &pipe, const Slot *slot);
+    bool empty_pipes(Slot &slot, std::chrono::milliseconds age);
 
     void check(const Slot &slot, const std::byte *at, std::size_t page,
                const char *where) {
         slot.check(at, page, report_, totals_, where);
     }
+    // All that was written, and some of what was not.
     void check_all(const Slot &slot, const char *where);
 
     // A run of pages of the first @end, without those that another thread has.
@@ -74,33 +101,36 @@ private:
         return some_pages(slot, body, slot.pages());
     }
 
-    // A system call failed: an answer to expect, or a failure of the run. False.
+    // What did not succeed: an answer to expect, or a failure of the run.
+    void refused(const gpumem::Error &error);
+    void refused(const Unreachable &page, pid_t thread);
+    // Of a system call; false.
     bool refused(const char *call, std::initializer_list<int> expected);
-    // The same of a call that gave less than all.
-    bool cut_short(const char *call, ssize_t got,
+    // The same of a call that touches @page for us and gave less than all.
+    bool cut_short(const char *call, ssize_t got, const Stamp &page,
                    std::initializer_list<int> expected);
+    // A page of a mapping that must not let us do this answers with SIGSEGV.
+    template <typename Body> void expect_signal(Body body, const char *what);
 
-    // There may have been no page for who touched one since the operation began.
-    [[nodiscard]] bool short_of_memory() const {
-        return (options_.limited && has_pages_) || shortages_ % 2 ||
-               shortages_ != totals_.shortages;
-    }
+    void failed(const std::string &what);
 
     std::size_t below(std::size_t bound) {
-        return std::uniform_int_distribution<std::size_t>(0, bound - 1)(random_);
+        return std::uniform_int_distribution<std::size_t>(0,
+                                                          bound - 1)(random_);
     }
 
     std::mt19937_64 random_;
     const gpumem::Device &device_;
+    const bool has_pages_;
     std::deque<Slot> &slots_;
     const WorkerOptions &options_;
+    Excuses excuses_;
     Totals &totals_;
     const Report &report_;
-    // PFN mappings have no pages that the kernel could take references of.
-    bool has_pages_;
     Op op_{};
-    std::uint64_t shortages_ = 0; // when the operation began
+    bool long_pin_ = false; // what it tries
     gpumem::UniqueFd disk_;
+    std::deque<Orphan> orphans_;
     alignas(support::PAGE) std::array<std::byte, support::PAGE> copy_{};
 };
 

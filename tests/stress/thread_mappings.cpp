@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a thread does with mappings: more of them, elsewhere, with other rights, in
-// a child.
+// What a thread does with mappings: more of them, elsewhere, with other rights,
+// with holes, longer than the buffer has a handle, and in a child.
 #include "stress/thread.hpp"
 #include "stress/window.hpp"
 
@@ -10,10 +10,26 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 
 using support::PAGE;
 
 namespace stress {
+namespace {
+
+constexpr std::size_t MOST_ORPHANS = 2;
+
+// What a child ends with.
+enum Child : int { WROTE = 0, SAW_ANOTHER = 1, NOT_THERE = 2 };
+
+} // namespace
+
+template <typename Body>
+void Thread::expect_signal(Body body, const char *what) {
+    const int signal = support::SignalGuard::run(body);
+    if (signal != SIGSEGV)
+        failed(fmt::format("{} gives signal {}", what, signal));
+}
 
 bool Thread::remap(Slot &slot) {
     const gpumem::DmaBuf dmabuf = slot.bo.export_dmabuf();
@@ -22,28 +38,90 @@ bool Thread::remap(Slot &slot) {
         return refused("mmap", {});
     if (!window.move((1 + below(slot.pages())) * PAGE))
         return refused("mremap", {});
-    return some_pages(slot, [&](std::size_t page) {
-        check(slot, window.page(page), page, "remap");
-    }, window.pages());
+    return some_pages(
+        slot,
+        [&](std::size_t page) {
+            check(slot, window.page(page), page, "remap");
+        },
+        window.pages());
 }
 
+// A part of a mapping becomes read only, and writable again.
 bool Thread::protect(Slot &slot) {
     const gpumem::DmaBuf dmabuf = slot.bo.export_dmabuf();
     Window window(dmabuf.fd(), slot.pages() * PAGE);
     if (!window)
         return refused("mmap", {});
-    if (!window.protect(PROT_READ))
+    const std::size_t first = below(slot.pages());
+    const std::size_t count = 1 + below(slot.pages() - first);
+    if (!window.protect(first, count, PROT_READ))
         return refused("mprotect", {});
     some_pages(slot, [&](std::size_t page) {
         check(slot, window.page(page), page, "read only");
+        if (page - first < count) {
+            auto *byte = reinterpret_cast<volatile char *>(window.page(page));
+            expect_signal([byte] { *byte = *byte; },
+                          "writing to a page that is read only");
+        }
     });
     if (!window.protect(PROT_READ | PROT_WRITE))
         return refused("mprotect", {});
     return some_pages(slot, [&](std::size_t page) {
-        ++slot.versions[page];
-        write_stamp(window.page(page), slot.stamp(page));
-        ++totals_.pages_written;
+        slot.write(window.page(page), page, totals_);
     });
+}
+
+// The middle of a mapping goes; both ends stay.
+bool Thread::hole(Slot &slot) {
+    if (slot.pages() < 3)
+        return false;
+    const gpumem::DmaBuf dmabuf = slot.bo.export_dmabuf();
+    Window window(dmabuf.fd(), slot.pages() * PAGE);
+    if (!window)
+        return refused("mmap", {});
+    const std::size_t first = 1 + below(slot.pages() - 2);
+    const std::size_t end = first + 1 + below(slot.pages() - 1 - first);
+    bool any = some_pages(slot, [&](std::size_t page) {
+        check(slot, window.page(page), page, "before it has a hole");
+    });
+    if (!window.punch(first, end - first))
+        return refused("munmap", {});
+    const volatile std::byte *gone = window.page(first + below(end - first));
+    expect_signal([gone] { (void)*gone; }, "reading from a hole");
+    for (const std::size_t page : {below(first), first - 1, end})
+        if (const auto lock = slot.lock(page)) {
+            check(slot, window.page(page), page, "beside a hole");
+            slot.write(window.page(page), page, totals_);
+            check(slot, slot.address(page), page, "written beside a hole");
+            any = true;
+        }
+    return any;
+}
+
+bool Thread::outlive(Slot &slot) {
+    const gpumem::DmaBuf dmabuf = slot.bo.export_dmabuf();
+    Window window(dmabuf.fd(), slot.pages() * PAGE);
+    if (!window)
+        return refused("mmap", {});
+    compare_all_frames(slot);
+    if (orphans_.size() >= MOST_ORPHANS)
+        orphans_.pop_front();
+    orphans_.emplace_back(std::move(window), slot);
+    drop(slot);
+    return true;
+}
+
+void Thread::check_orphans() {
+    for (const Orphan &orphan : orphans_)
+        if (below(4) == 0)
+            orphan.check(below(orphan.pages()), report_, totals_);
+    while (!orphans_.empty() && orphans_.front().is_old()) {
+        const Orphan last = std::move(orphans_.front());
+        orphans_.pop_front();
+        for (std::size_t page = 0; page < last.pages(); ++page)
+            if (last.is_written(page))
+                last.check(page, report_, totals_);
+    }
 }
 
 // The child of a process with threads may call little, so it only touches the
@@ -53,33 +131,42 @@ bool Thread::fork(Slot &slot) {
     const auto lock = slot.lock(page);
     if (!lock)
         return false;
-    Stamp stamp = slot.stamp(page);
+    struct {
+        std::byte *at;
+        Stamp now, next;
+    } job{slot.address(page), slot.stamp(page), slot.stamp(page)};
+    ++job.next.version;
     const pid_t child = ::fork();
     if (child < 0)
-        return refused("fork", {EAGAIN});
+        return refused("fork", {});
     if (child == 0) {
-        if (first_wrong_word(slot.address(page), stamp) != INTACT)
-            ::_exit(1);
-        ++stamp.version;
-        write_stamp(slot.address(page), stamp);
-        ::_exit(0);
+        const int signal = support::SignalGuard::run([&job] {
+            if (first_wrong_word(job.at, job.now) != INTACT)
+                ::_exit(SAW_ANOTHER);
+            write_stamp(job.at, job.next);
+        });
+        // Any but SIGBUS is its end, and ours to report.
+        if (signal && signal != SIGBUS)
+            ::raise(signal);
+        ::_exit(signal ? NOT_THERE : WROTE);
     }
     int status = 0;
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_THERE) {
+        ++totals_.refused[static_cast<std::size_t>(op_)];
+        refused(Unreachable{.signal = SIGBUS, .expected = job.now}, child);
+        return false;
+    }
     // By the OOM killer: nobody knows how much of the page it had written.
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
-        ++slot.versions[page];
-        write_stamp(slot.address(page), slot.stamp(page));
+        slot.write(slot.address(page), page, totals_);
     } else if (status == 0) {
-        ++slot.versions[page];
-    } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS &&
-               (short_of_memory() || totals_.gone)) {
-        return false; // there was no memory for the page, or no device
+        slot.versions[page] = job.next.version;
     } else {
-        report_.failed(fmt::format("a child saw another page or died: status "
-                                   "{:#x}, buffer {} page {}",
-                                   status, stamp.buffer, page));
+        failed(fmt::format("a child saw another page or died: status {:#x}, "
+                           "buffer {} page {}",
+                           status, slot.number, page));
     }
     check(slot, slot.address(page), page, "after a child wrote");
     return true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What all processes of a run did. Lies in shared memory and outlives those that
-// are killed.
+// What all processes of a run did. Lies in shared memory and outlives those
+// that are killed.
 #pragma once
 
 #include <array>
@@ -24,18 +24,21 @@ enum class Op : std::uint8_t {
     attach,
     remap,
     protect,
+    hole,
+    outlive,
     fork,
     vm_readv,
     vmsplice,
+    from_pipe,
     direct_io,
     count, // not an operation
 };
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Op::count)>
-    OP_NAMES{"create",   "destroy",     "write",    "verify", "pin",     "unpin",
-             "dontneed", "willneed",    "reimport", "second file", "attach",
-             "remap",    "protect",     "fork",     "vm_readv", "vmsplice",
-             "O_DIRECT"};
+    OP_NAMES{"create", "destroy",  "write",    "verify",      "pin",
+             "unpin",  "dontneed", "willneed", "reimport",    "second file",
+             "attach", "remap",    "protect",  "hole",        "outlive",
+             "fork",   "vm_readv", "vmsplice", "from a pipe", "O_DIRECT"};
 
 // What moves and takes memory, and the device.
 enum class Move : std::uint8_t {
@@ -48,13 +51,16 @@ enum class Move : std::uint8_t {
     unloading,
     memory_pressure,
     oom_killer,
+    group_limit,
+    nodes,
     unplug,
     count, // not a move
 };
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Move::count)>
-    MOVE_NAMES{"compaction", "huge pages",     "contiguous", "shrinking", "offlining",
-               "soft-offlining", "unloading", "memory pressure", "OOM killer", "unplug"};
+    MOVE_NAMES{"compaction", "huge pages",     "contiguous", "shrinking",
+               "offlining",  "soft-offlining", "unloading",  "memory pressure",
+               "OOM killer", "group's limit",  "other node", "unplug"};
 
 struct Totals {
     std::array<std::atomic<std::uint64_t>, OP_NAMES.size()> done{};
@@ -65,14 +71,29 @@ struct Totals {
     std::atomic<std::uint64_t> pages_written{};
     std::atomic<std::uint64_t> pages_verified{};
     std::atomic<std::uint64_t> purged{};
+    // Touches for which the driver said that it had no memory.
+    std::atomic<std::uint64_t> pages_refused{};
+    // Page frames of pinned pages that were found where they had been.
+    std::atomic<std::uint64_t> frames_compared{};
+    // Operations that met a device that was gone.
+    std::atomic<std::uint64_t> met_gone{};
     std::atomic<std::uint64_t> failures{};
     std::atomic<std::uint64_t> next_buffer{1};
     // Counts up when memory gets short and when it is there again.
     std::atomic<std::uint64_t> shortages{};
     std::atomic<bool> stop{};
-    // The device is being unplugged: processes end, calls answer ENODEV, touched
-    // buffers give SIGBUS.
+    // The device is being unplugged: calls answer ENODEV, touched buffers give
+    // SIGBUS.
     std::atomic<bool> gone{};
+    // Processes end, for the device is to come back.
+    std::atomic<bool> leave{};
+    // Nobody is to hold a page where it is.
+    std::atomic<bool> calm{};
+    // Others use the device and memory as well.
+    std::atomic<bool> others{};
+    // What was wrong first.
+    std::atomic<bool> has_words{};
+    std::array<char, 512> words{};
 };
 
 } // namespace stress

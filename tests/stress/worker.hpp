@@ -2,6 +2,7 @@
 // One process of the run: threads that do operations at random on shared slots.
 #pragma once
 
+#include "stress/refusals.hpp"
 #include "stress/report.hpp"
 #include "stress/totals.hpp"
 
@@ -26,6 +27,7 @@ struct WorkerOptions {
 };
 
 // Until the run stops or enough is done.
-void work(const WorkerOptions &options, const Report &report, Totals &totals);
+void work(const WorkerOptions &options, const Refusals &refusals,
+          const Report &report, Totals &totals);
 
 } // namespace stress

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// What an operation that did not succeed may say for itself. Anything else is a
+// failure of the run.
+#pragma once
+
+#include "stress/refusals.hpp"
+#include "stress/totals.hpp"
+#include "support/memory_group.hpp"
+
+#include <sys/types.h>
+
+namespace stress {
+
+class Excuses {
+public:
+    // @limited: the process lives in a group that has too little memory for it.
+    Excuses(Totals &totals, const Refusals &refusals, bool limited)
+        : totals_(totals), refusals_(refusals), limited_(limited) {}
+
+    // An operation begins.
+    void begin() {
+        shortages_ = totals_.shortages;
+        begun_ = Refusals::clock::now();
+    }
+
+    // For the ENOMEM of a call: memory may have been short since.
+    [[nodiscard]] bool memory_was_short() const {
+        return limited_ || shortages_ % 2 || shortages_ != totals_.shortages ||
+               (totals_.others && others_take_memory());
+    }
+
+    // The device is being unplugged.
+    [[nodiscard]] bool device_is_gone() const {
+        if (totals_.gone)
+            ++totals_.met_gone;
+        return totals_.gone;
+    }
+
+    // For a page that @thread, or the kernel for it, could not touch.
+    [[nodiscard]] bool page_was_refused(pid_t thread) const {
+        const bool told = refusals_.told(thread, begun_);
+        if (told)
+            ++totals_.pages_refused;
+        return told;
+    }
+
+private:
+    // Who else is at work, such as gpumem storm, takes it as huge pages.
+    [[nodiscard]] static bool others_take_memory() {
+        const auto is = [](const char *key) {
+            return support::value_of("/proc/meminfo", key);
+        };
+        return is("HugePages_Total:") || is("MemAvailable:") < SHORT_KIB;
+    }
+
+    static constexpr std::uint64_t SHORT_KIB = 64 << 10;
+
+    Totals &totals_;
+    const Refusals &refusals_;
+    bool limited_;
+    std::uint64_t shortages_ = 0;
+    Refusals::clock::time_point begun_;
+};
+
+} // namespace stress

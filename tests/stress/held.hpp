@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// What holds pages of a buffer: pins, by which they stay where they are, and
+// pipes, by which they stay as they are.
+#pragma once
+
+#include "stress/stamp.hpp"
+
+#include <gpumem/gpumem.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+namespace stress {
+
+struct Pinned {
+    gpumem::Pin pin;
+    // Page frames when it was pinned; 0 where nobody looked, none if it is not
+    // known at all.
+    std::vector<std::uint64_t> frames;
+};
+
+struct InPipe {
+    gpumem::UniqueFd out;
+    Stamp stamp; // nobody writes the page meanwhile
+    std::chrono::steady_clock::time_point since;
+};
+
+} // namespace stress

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#include "stress/judge.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <fmt/format.h>
+#include <string_view>
+#include <thread>
+
+namespace stress {
+namespace {
+
+constexpr std::chrono::seconds CLOSING_PATIENCE{60};
+
+struct Counter {
+    std::string_view name;
+    std::uint64_t gpumem::DeviceStats::*value;
+};
+constexpr std::array COUNTERS{
+    Counter{"buffers", &gpumem::DeviceStats::objects},
+    Counter{"bytes of buffers", &gpumem::DeviceStats::bytes},
+    Counter{"resident pages", &gpumem::DeviceStats::resident_pages},
+    Counter{"pinned buffers", &gpumem::DeviceStats::pinned_objects}};
+
+bool is_possible(Op op, const RunOptions &options, bool has_pages) {
+    switch (op) {
+    case Op::vm_readv:
+    case Op::vmsplice:
+    case Op::from_pipe:
+    case Op::direct_io:
+        return has_pages;
+    case Op::hole:
+        return options.worker.max_pages >= 3;
+    default:
+        return true;
+    }
+}
+
+} // namespace
+
+void expect_as_before(const gpumem::Device &device,
+                      const gpumem::DeviceStats &before, const Report &report) {
+    using clock = std::chrono::steady_clock;
+    const auto end = clock::now() + CLOSING_PATIENCE;
+    gpumem::DeviceStats now = device.stats();
+    const auto differs = [&](const Counter &counter) {
+        return now.*counter.value != before.*counter.value;
+    };
+    while (std::ranges::any_of(COUNTERS, differs) && clock::now() < end) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        now = device.stats();
+    }
+    for (const Counter &counter : COUNTERS)
+        if (differs(counter))
+            report.failed(fmt::format("{} {} are there, and {} were before",
+                                      now.*counter.value, counter.name,
+                                      before.*counter.value));
+}
+
+void expect_everything(const RunOptions &options, const Here &here,
+                       bool has_pages, const Ends &ends, std::uint64_t moved,
+                       const Report &report, const Totals &totals) {
+    if (!moved)
+        report.failed("no page was moved");
+    for (std::size_t i = 0; i < OP_NAMES.size(); ++i)
+        if (!totals.done[i] &&
+            is_possible(static_cast<Op>(i), options, has_pages))
+            report.failed(fmt::format("not one '{}' was done", OP_NAMES[i]));
+    for (std::size_t i = 0; i < MOVE_NAMES.size(); ++i)
+        if (!totals.moves_done[i] && here.can(static_cast<Move>(i)))
+            report.failed(
+                fmt::format("not one '{}' was done, though this guest "
+                            "can, and {} were tried",
+                            MOVE_NAMES[i], totals.moves_refused[i].load()));
+    if (here.can(Move::unplug) && !(ends.lost_device && totals.met_gone))
+        report.failed("nobody used the device while it went away");
+    if (!totals.frames_compared)
+        report.failed("no page frame of a pinned page was compared");
+}
+
+} // namespace stress

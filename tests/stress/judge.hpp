@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// What a run must have done, and must have left as it was.
+#pragma once
+
+#include "stress/here.hpp"
+#include "stress/processes.hpp"
+#include "stress/report.hpp"
+#include "stress/totals.hpp"
+
+#include <gpumem/gpumem.hpp>
+
+#include <cstdint>
+
+namespace stress {
+
+// Fails the run if buffers, their bytes, their pages or pins are not as many as
+// @before. What was killed may live a little longer, so it waits for that.
+void expect_as_before(const gpumem::Device &device,
+                      const gpumem::DeviceStats &before, const Report &report);
+
+// A run that did nothing has shown nothing: of a minute or more, everything
+// must have been done.
+void expect_everything(const RunOptions &options, const Here &here,
+                       bool has_pages, const Ends &ends, std::uint64_t moved,
+                       const Report &report, const Totals &totals);
+
+} // namespace stress

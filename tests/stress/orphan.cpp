@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+#include "stress/orphan.hpp"
+
+#include "stress/touch.hpp"
+#include "support/debugfs.hpp"
+
+#include <utility>
+
+namespace stress {
+
+Orphan::Orphan(Window window, const Slot &slot)
+    : window_(std::move(window)), number_(slot.number), object_(slot.object()),
+      versions_(slot.versions), since_(std::chrono::steady_clock::now()) {}
+
+void Orphan::check(std::size_t page, const Report &report,
+                   Totals &totals) const {
+    const Stamp expected{.buffer = number_,
+                         .page = static_cast<std::uint32_t>(page),
+                         .version = versions_[page]};
+    const std::byte *const at = window_.page(page);
+    std::ptrdiff_t word = INTACT;
+    touch(expected, [&] { word = first_wrong_word(at, expected); });
+    ++totals.pages_verified;
+    if (word == INTACT)
+        return;
+    const auto frames = support::page_frames(object_);
+    report.wrong(at, expected, word, at,
+                 page < frames.size() ? frames[page] : 0,
+                 "mapping without a handle");
+}
+
+bool Orphan::is_old() const {
+    return std::chrono::steady_clock::now() - since_ > std::chrono::seconds(3);
+}
+
+} // namespace stress

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// A buffer of which only a mapping is left: no handle, no file of a dma-buf.
+// One thread has it.
+#pragma once
+
+#include "stress/report.hpp"
+#include "stress/slot.hpp"
+#include "stress/totals.hpp"
+#include "stress/window.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+namespace stress {
+
+class Orphan {
+public:
+    // @window maps the slot's whole buffer, which the caller has alone.
+    Orphan(Window window, const Slot &slot);
+
+    // Throws Unreachable.
+    void check(std::size_t page, const Report &report, Totals &totals) const;
+
+    [[nodiscard]] std::size_t pages() const { return versions_.size(); }
+    [[nodiscard]] bool is_written(std::size_t page) const {
+        return versions_[page] != 0;
+    }
+    [[nodiscard]] bool is_old() const;
+
+private:
+    Window window_;
+    std::uint64_t number_;
+    std::uint64_t object_;
+    std::vector<std::uint32_t> versions_;
+    std::chrono::steady_clock::time_point since_;
+};
+
+} // namespace stress

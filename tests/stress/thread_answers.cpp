@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// What a thread makes of an operation that did not succeed.
+#include "stress/thread.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace stress {
+
+void Thread::failed(const std::string &what) {
+    report_.failed(
+        fmt::format("{}: {}", OP_NAMES[static_cast<std::size_t>(op_)], what));
+}
+
+void Thread::refused(const gpumem::Error &error) {
+    const int code = error.code().value();
+    if (code == ENOMEM && excuses_.memory_was_short())
+        return;
+    // Beside a short pin, or with a page in a pipe, a long one cannot be had.
+    if (code == EBUSY && op_ == Op::pin && long_pin_)
+        return;
+    if (code == ENODEV && excuses_.device_is_gone())
+        return;
+    failed(error.what());
+}
+
+void Thread::refused(const Unreachable &page, pid_t thread) {
+    if (page.signal == SIGBUS && excuses_.device_is_gone())
+        return;
+    const std::string what =
+        fmt::format("signal {} at buffer {} page {}", page.signal,
+                    page.expected.buffer, page.expected.page);
+    // No memory is needed for a page that is there.
+    if (page.signal != SIGBUS || page.expected.version)
+        failed(fmt::format("{}, which is there in version {}", what,
+                           page.expected.version));
+    else if (!excuses_.page_was_refused(thread))
+        failed(fmt::format("{}, and the driver has not said that it had no "
+                           "memory for thread {}",
+                           what, thread));
+}
+
+bool Thread::refused(const char *call, std::initializer_list<int> expected) {
+    const int error = errno;
+    ++totals_.refused[static_cast<std::size_t>(op_)];
+    if (std::ranges::find(expected, error) != expected.end() ||
+        (error == ENOMEM && excuses_.memory_was_short()) ||
+        (error == ENODEV && excuses_.device_is_gone()))
+        return false;
+    failed(fmt::format("{}: {}", call, std::strerror(error)));
+    return false;
+}
+
+bool Thread::cut_short(const char *call, ssize_t got, const Stamp &page,
+                       std::initializer_list<int> expected) {
+    const int error = got < 0 ? errno : EIO; // EIO: a part of a page
+    if (error == EFAULT &&
+        (excuses_.device_is_gone() ||
+         (!page.version && excuses_.page_was_refused(::gettid())))) {
+        ++totals_.refused[static_cast<std::size_t>(op_)];
+        return false;
+    }
+    errno = error;
+    return refused(call, expected);
+}
+
+} // namespace stress
