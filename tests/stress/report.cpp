@@ -24,7 +24,7 @@ struct Owner {
     std::string words = "no object's";
 };
 
-Owner owner_of(std::uint64_t frame) {
+Owner owner_of(std::uint64_t frame) try {
     if (!frame)
         return {.object = 0, .words = "hidden"};
     for (const auto &[id, frames] : support::all_page_frames())
@@ -33,6 +33,8 @@ Owner owner_of(std::uint64_t frame) {
                 return {.object = id,
                         .words = fmt::format("object {} page {}", id, i)};
     return {};
+} catch (const std::exception &error) {
+    return {.object = 0, .words = error.what()};
 }
 
 } // namespace
@@ -86,7 +88,7 @@ void Report::moved(const Stamp &page, std::uint64_t was, std::uint64_t is,
     show_trace(object);
 }
 
-void Report::show_trace(std::uint64_t object) {
+void Report::show_trace(std::uint64_t object) try {
     const std::string trace = support::read_file(TRACING + "trace");
     const std::string mark = fmt::format("object={} ", object);
     std::string ours;
@@ -99,6 +101,8 @@ void Report::show_trace(std::uint64_t object) {
     };
     fmt::print(stderr, "trace of object {}:\n{}trace:\n{}", object, tail(ours),
                tail(trace));
+} catch (const std::exception &error) {
+    fmt::print(stderr, "no trace: {}\n", error.what());
 }
 
 } // namespace stress
