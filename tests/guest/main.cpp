@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Runs the guest tests; each fails if the kernel reports a bug meanwhile.
 #include "support/kernel_log.hpp"
-#include "support/kmemleak.hpp"
 #include "support/page_leaks.hpp"
 
 #include <exception>
@@ -14,7 +13,6 @@ int main(int argc, char **argv) {
     try {
         testing::UnitTest::GetInstance()->listeners().Append(
             new support::KernelLogListener);
-        testing::AddGlobalTestEnvironment(new support::Kmemleak);
         testing::AddGlobalTestEnvironment(new support::PageLeaks);
     } catch (const std::exception &error) {
         std::cerr << "gpumem-guest-tests: " << error.what() << '\n';
