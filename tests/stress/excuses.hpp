@@ -5,7 +5,7 @@
 
 #include "stress/refusals.hpp"
 #include "stress/totals.hpp"
-#include "support/memory_group.hpp"
+#include "support/system.hpp"
 
 #include <sys/types.h>
 
