@@ -89,7 +89,8 @@ bool Thread::attach(Slot &slot) {
     }
     // Busy: its pages must be replaced first, and somebody has one of them now.
     if (errno)
-        return refused("attachment", {EBUSY});
+        // Most kinds pin for long, and dma-buf hears ENOMEM for a page in use.
+        return refused("attachment", {EBUSY, ENOMEM});
     const support::TestImporter &importer = *attached;
     if (below(2) && (errno = importer("fence")))
         return refused("fence of an importer", {});
