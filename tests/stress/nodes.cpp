@@ -47,8 +47,8 @@ bool move_to_other_node(std::mt19937_64 &random, const Report &report) {
     if (::syscall(SYS_migrate_pages, pids[random() % pids.size()], MOST_NODES,
                   &from, &to) >= 0)
         return true;
-    // It ended, or that node is full.
-    if (errno != ESRCH && errno != ENOMEM)
+    // It ended (EINVAL: a zombie, which has no memory), or that node is full.
+    if (errno != ESRCH && errno != EINVAL && errno != ENOMEM)
         report.failed(fmt::format("moving a process to another node: {}",
                                   std::strerror(errno)));
     return false;
