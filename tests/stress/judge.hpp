@@ -10,6 +10,8 @@
 #include <gpumem/gpumem.hpp>
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace stress {
 
@@ -18,10 +20,10 @@ namespace stress {
 void expect_as_before(const gpumem::Device &device,
                       const gpumem::DeviceStats &before, const Report &report);
 
-// A run that did nothing has shown nothing: of a minute or more, everything
-// must have been done.
-void expect_everything(const RunOptions &options, const Here &here,
-                       bool has_pages, const Ends &ends, std::uint64_t moved,
-                       const Report &report, const Totals &totals);
+// A run that did nothing has shown nothing. What is missing of all operations
+// and moves that the guest can do, in words.
+std::vector<std::string> not_done(const RunOptions &options, const Here &here,
+                                  bool has_pages, const Ends &ends,
+                                  std::uint64_t moved, const Totals &totals);
 
 } // namespace stress

@@ -4,9 +4,12 @@
 #include "support/system.hpp"
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fmt/format.h>
-#include <sstream>
+#include <fstream>
+#include <string>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -17,14 +20,23 @@ namespace {
 
 constexpr unsigned long MOST_NODES = 64; // bits of a mask
 
+// Of a process that is there, or 0. Not every kernel lists children.
+pid_t parent_of(pid_t pid) {
+    std::ifstream in(fmt::format("/proc/{}/status", pid));
+    std::string word;
+    while (in >> word)
+        if (pid_t parent = 0; word == "PPid:" && in >> parent)
+            return parent;
+    return 0;
+}
+
 std::vector<pid_t> siblings() {
-    const pid_t parent = ::getppid();
-    std::istringstream words(support::read_file(
-        fmt::format("/proc/{}/task/{}/children", parent, parent)));
     std::vector<pid_t> found;
-    for (pid_t pid = 0; words >> pid;)
-        if (pid != ::getpid())
+    for (const auto &entry : std::filesystem::directory_iterator("/proc")) {
+        const pid_t pid = std::atoi(entry.path().filename().c_str());
+        if (pid > 0 && pid != ::getpid() && parent_of(pid) == ::getppid())
             found.push_back(pid);
+    }
     return found;
 }
 

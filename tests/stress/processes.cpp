@@ -24,6 +24,8 @@ namespace {
 using clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds PATIENCE{60};
+// Beyond the time of the run, for what a slow guest has not done yet.
+constexpr std::chrono::minutes OVERTIME{10};
 // How long processes go on without their device.
 constexpr std::chrono::milliseconds AFTERWARDS{200};
 
@@ -123,6 +125,8 @@ public:
 
     std::mt19937_64 &random() { return random_; }
 
+    [[nodiscard]] const Ends &ends() const { return ends_; }
+
 private:
     struct Process {
         bool limited; // by its group
@@ -184,14 +188,20 @@ pid_t in_process(const std::function<void()> &body, const Report &report) {
 
 Ends run_processes(const RunOptions &options, gpumem::Device &device,
                    const support::MemoryGroup &group, const Refusals &refusals,
-                   const Report &report, Totals &totals) {
+                   const Report &report, Totals &totals,
+                   const std::function<bool(const Ends &)> &is_enough) {
     const auto end = clock::now() + std::chrono::seconds(options.seconds);
     const std::chrono::seconds interval(options.unplug);
     auto unplug = clock::now() + interval;
     const gpumem::DeviceStats before = device.stats();
     auto say = clock::now() + std::chrono::seconds(options.progress);
     Processes processes(options, group, refusals, report, totals);
-    while (clock::now() < end && !totals.failures) {
+    const auto goes_on = [&] {
+        const auto now = clock::now();
+        return now < end ||
+               (now < end + OVERTIME && !is_enough(processes.ends()));
+    };
+    while (!totals.failures && goes_on()) {
         processes.fill_up();
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
         if (processes.random()() % 32 == 0)

@@ -40,10 +40,12 @@ struct Ends {
 // Runs @body in a process of its own; -1 if there cannot be one.
 pid_t in_process(const std::function<void()> &body, const Report &report);
 
-// Until the time is over or something was wrong. @device is opened anew each
-// time that it was gone.
+// Until the time is over and @is_enough, which a slow guest may need longer
+// for, or something was wrong. @device is opened anew each time that it was
+// gone.
 Ends run_processes(const RunOptions &options, gpumem::Device &device,
                    const support::MemoryGroup &group, const Refusals &refusals,
-                   const Report &report, Totals &totals);
+                   const Report &report, Totals &totals,
+                   const std::function<bool(const Ends &)> &is_enough);
 
 } // namespace stress

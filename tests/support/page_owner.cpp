@@ -19,9 +19,10 @@ const std::string OWNERS = "/sys/kernel/debug/page_owner";
 const std::string STACKS = "/sys/kernel/debug/page_owner_stacks/show_stacks";
 
 bool is_ours(std::string_view trace) {
-    static constexpr std::array<std::string_view, 5> KEPT{
+    static constexpr std::array<std::string_view, 6> KEPT{
         "allocate_slab", "new_slab", "stack_depot_save", "__pte_alloc_kernel",
-        "__change_page_attr"};
+        // A process keeps its page tables, which a fault may have needed.
+        "pte_alloc_one", "__change_page_attr"};
     const auto names = [&](std::string_view name) {
         return trace.find(name) != std::string_view::npos;
     };
