@@ -114,16 +114,7 @@ TEST_P(FaultForeign, InImportOfWhatTheFileHas) {
 TEST_P(FaultForeign, InExportOfAnImport) {
     int fd = -1;
     survives({.before = [&] { make_imported(); },
-              .call =
-                  [&] {
-                      drm_prime_handle args{};
-                      args.handle = handle;
-                      args.flags = DRM_CLOEXEC | DRM_RDWR;
-                      const int error =
-                          ioctl(DRM_IOCTL_PRIME_HANDLE_TO_FD, &args);
-                      fd = args.fd;
-                      return error;
-                  },
+              .call = [&] { return export_as(handle, fd); },
               .after =
                   [&] {
                       ::close(fd);

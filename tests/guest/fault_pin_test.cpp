@@ -30,11 +30,7 @@ TEST_F(Fault, InPin) {
                       make_buffer(MANY_PAGES);
                       handles = {bo.handle()};
                   },
-              .call =
-                  [&] {
-                      auto args = pin_args(handles);
-                      return ioctl(DRM_IOCTL_GPUMEM_PIN, &args);
-                  },
+              .call = [&] { return pin(handles); },
               .after = [&] { drop_buffer(); }});
     EXPECT_GE(failed_calls(), MANY_PAGES) << "page allocations do not fail";
 }
@@ -52,11 +48,7 @@ TEST_F(Fault, InPinOfAnArray) {
                           handles.push_back(other.handle());
                       }
                   },
-              .call =
-                  [&] {
-                      auto args = pin_args(handles);
-                      return ioctl(DRM_IOCTL_GPUMEM_PIN, &args);
-                  },
+              .call = [&] { return pin(handles); },
               .after =
                   [&] {
                       drop_buffer();
@@ -84,11 +76,7 @@ protected:
                           handles = {bo.handle()};
                           id = support::object_ids().back();
                       },
-                  .call =
-                      [&] {
-                          auto args = pin_args(handles, GPUMEM_PIN_LONGTERM);
-                          return ioctl(DRM_IOCTL_GPUMEM_PIN, &args);
-                      },
+                  .call = [&] { return pin(handles, GPUMEM_PIN_LONGTERM); },
                   .after =
                       [&] {
                           EXPECT_TRUE(is_intact());
@@ -186,17 +174,12 @@ TEST_F(FaultPinLimit, InAPinOfAllThatTheUserMayPin) {
                           make_buffer(MANY_PAGES);
                           handles = {bo.handle()};
                       },
-                  .call =
-                      [&] {
-                          auto args = pin_args(handles, flags);
-                          return ioctl(DRM_IOCTL_GPUMEM_PIN, &args);
-                      },
+                  .call = [&] { return pin(handles, flags); },
                   .after =
                       [&] {
                           const Bo more = device.create(PAGE);
                           const std::vector others{more.handle()};
-                          auto args = pin_args(others);
-                          EXPECT_EQ(ioctl(DRM_IOCTL_GPUMEM_PIN, &args), ENOMEM);
+                          EXPECT_EQ(pin(others), ENOMEM);
                           drop_buffer();
                       }});
     EXPECT_GT(failed_calls(), 0U);

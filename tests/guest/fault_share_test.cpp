@@ -62,16 +62,7 @@ TEST_F(FaultShare, InImportOfAnotherFilesBuffer) {
 TEST_F(FaultShare, InExportOfWhatIsExported) {
     int fd = -1;
     survives({.before = [&] { make_dmabuf(); },
-              .call =
-                  [&] {
-                      drm_prime_handle args{};
-                      args.handle = bo.handle();
-                      args.flags = DRM_CLOEXEC | DRM_RDWR;
-                      const int error =
-                          ioctl(DRM_IOCTL_PRIME_HANDLE_TO_FD, &args);
-                      fd = args.fd;
-                      return error;
-                  },
+              .call = [&] { return export_as(bo.handle(), fd); },
               .after =
                   [&] {
                       ::close(fd);

@@ -120,6 +120,21 @@ drm_gpumem_pin Fault::pin_args(const std::vector<std::uint32_t> &handles,
     return args;
 }
 
+int Fault::pin(const std::vector<std::uint32_t> &handles,
+               std::uint32_t flags) const {
+    auto args = pin_args(handles, flags);
+    return ioctl(DRM_IOCTL_GPUMEM_PIN, &args);
+}
+
+int Fault::export_as(std::uint32_t handle, int &fd) const {
+    drm_prime_handle args{};
+    args.handle = handle;
+    args.flags = DRM_CLOEXEC | DRM_RDWR;
+    const int error = ioctl(DRM_IOCTL_PRIME_HANDLE_TO_FD, &args);
+    fd = args.fd;
+    return error;
+}
+
 void Fault::close_handle(int drm, std::uint32_t handle) {
     drm_gem_close args{};
     args.handle = handle;

@@ -72,6 +72,10 @@ protected:
     // @handles must outlive what is done with it.
     static drm_gpumem_pin pin_args(const std::vector<std::uint32_t> &handles,
                                    std::uint32_t flags = 0);
+    // 0 or the errno, each.
+    int pin(const std::vector<std::uint32_t> &handles,
+            std::uint32_t flags = 0) const;
+    int export_as(std::uint32_t handle, int &fd) const;
     static void close_handle(int drm, std::uint32_t handle);
     // Where to map the buffer of a handle.
     static off_t offset_of(int drm, std::uint32_t handle);
