@@ -29,6 +29,14 @@ std::size_t bearable(std::size_t buffers) {
     return std::min({buffers, AT_MOST, third}) / 4 * 4;
 }
 
+// Where in each four pages the one lies that stays. Were it the same place
+// everywhere, every 32nd page frame could be one of those: and those are the
+// only ones that compaction's free scanner looks at once it has met some blocks
+// without a free page (isolate_freepages(), its stride), so that nothing moves.
+std::size_t place_of_kept(std::size_t page, std::size_t four) {
+    return word(page, four) >> 62;
+}
+
 } // namespace
 
 Crumbs::Crumbs(const gpumem::Device &device, std::size_t wanted) {
@@ -43,7 +51,9 @@ Crumbs::Crumbs(const gpumem::Device &device, std::size_t wanted) {
     for (Buffer &buffer : all)
         buffer.id = ids.at(ids.size() - buffers + buffer.number);
     for (std::size_t page = 0; page < SIZE / PAGE; ++page)
-        for (Buffer &buffer : all) {
+        for (std::size_t i = 0; i < buffers; ++i) {
+            const std::size_t turn = 4 - place_of_kept(page, i / 4);
+            Buffer &buffer = all[i / 4 * 4 + (i + turn) % 4];
             const auto words = buffer.map.as<std::uint64_t>();
             const std::size_t first = page * WORDS;
             if (buffer.number % 4)
