@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# struct movable_operations is there for modules from 6.0 to 6.16.
-gpumem-has-mops := $(shell [ $(VERSION) -eq 6 ] && [ $(PATCHLEVEL) -le 16 ] && echo y)
+# struct movable_operations is there for modules from 6.0 to 6.16, and the index of a
+# page is theirs to use up to 6.15.
+gpumem-has-mops := $(shell [ $(VERSION) -eq 6 ] && [ $(PATCHLEVEL) -le 15 ] && echo y)
 
 # Before 6.5 the keys of fdinfo are ours to print.
 gpumem-own-fdinfo := $(shell [ $(VERSION) -eq 6 ] && [ $(PATCHLEVEL) -lt 5 ] && echo y)

@@ -77,7 +77,7 @@ static inline void gpumem_put_and_drain_local_lru(struct folio *folio)
 	__pagevec_release(&batch);
 }
 #else
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 1, 0)
 #include <linux/pagevec.h>
 #else
 #include <linux/folio_batch.h>
@@ -130,8 +130,8 @@ static inline struct file *get_file_active(struct file **where)
 }
 #endif
 
-/* What a contiguous range is for became a set of flags in 6.18. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+/* What a contiguous range is for became a set of flags in 6.17. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
 #include <linux/mmzone.h>
 #define GPUMEM_CONTIG_PLAIN	MIGRATE_MOVABLE
 #else

@@ -27,7 +27,7 @@ MODULE_PARM_DESC(movable,
 static char *gpumem_backing = "gemfs";
 module_param_named(backing, gpumem_backing, charp, 0444);
 MODULE_PARM_DESC(backing,
-		 "How pages are made movable: gemfs, or mops on kernels up to 6.16 (default: gemfs)");
+		 "How pages are made movable: gemfs, or mops on kernels up to 6.15 (default: gemfs)");
 
 struct gpumem_config gpumem_config;
 
