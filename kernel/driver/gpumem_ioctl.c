@@ -163,15 +163,14 @@ static int gpumem_ioctl_query(struct drm_device *dev, void *data,
 	if (bo->movable)
 		args->flags |= GPUMEM_QUERY_MOVABLE;
 
-	mutex_lock(&bo->lock);
-	if (bo->dontneed)
+	/* Without the lock, which a populate may hold for long. */
+	if (READ_ONCE(bo->dontneed))
 		args->flags |= GPUMEM_QUERY_DONTNEED;
-	if (bo->purge == GPUMEM_PURGED)
+	if (READ_ONCE(bo->purge) == GPUMEM_PURGED)
 		args->flags |= GPUMEM_QUERY_PURGED;
-	args->resident_pages = bo->resident;
-	args->pins = bo->pins;
-	args->moved = bo->moved;
-	mutex_unlock(&bo->lock);
+	args->resident_pages = READ_ONCE(bo->resident);
+	args->pins = READ_ONCE(bo->pins);
+	args->moved = READ_ONCE(bo->moved);
 
 	drm_gem_object_put(obj);
 	return 0;

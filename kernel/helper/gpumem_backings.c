@@ -82,9 +82,14 @@ static int __init gpumem_helper_init(void)
 	if (ret)
 		return ret;
 	gpumem_drain_lru_batches_init();
+	gpumem_revoke_queue = alloc_workqueue("gpumem_revoke", WQ_UNBOUND, 0);
+	if (!gpumem_revoke_queue) {
+		ret = -ENOMEM;
+		goto err_backings;
+	}
 	ret = gpumem_purge_init();
 	if (ret)
-		goto err_backings;
+		goto err_queue;
 	ret = gpumem_hotplug_init();
 	if (ret)
 		goto err_purge;
@@ -94,6 +99,8 @@ static int __init gpumem_helper_init(void)
 
 err_purge:
 	gpumem_purge_fini();
+err_queue:
+	destroy_workqueue(gpumem_revoke_queue);
 err_backings:
 	gpumem_backings_unload(ARRAY_SIZE(gpumem_backings));
 	return ret;
@@ -105,6 +112,7 @@ static void __exit gpumem_helper_exit(void)
 	WARN_ON(!list_empty(&gpumem_manager.objects));
 	gpumem_hotplug_fini();
 	gpumem_purge_fini();
+	destroy_workqueue(gpumem_revoke_queue);
 	gpumem_drain_lru_batches_end();
 	gpumem_backings_unload(ARRAY_SIZE(gpumem_backings));
 }

@@ -204,6 +204,8 @@ static int gpumem_dma_buf_begin_cpu_access(struct dma_buf *dma_buf,
 		return left;
 
 	mutex_lock(&bo->lock);
+	if (bo->cpu_accesses < UINT_MAX)
+		bo->cpu_accesses++;
 	list_for_each_entry(mapping, &bo->mappings, link)
 		dma_sync_sgtable_for_cpu(mapping->attach->dev, &mapping->sgt,
 					 mapping->dir);
@@ -219,6 +221,9 @@ static int gpumem_dma_buf_end_cpu_access(struct dma_buf *dma_buf,
 	struct gpumem_mapping *mapping;
 
 	mutex_lock(&bo->lock);
+	/* User space may say that it ends what it never began. */
+	if (bo->cpu_accesses)
+		bo->cpu_accesses--;
 	list_for_each_entry(mapping, &bo->mappings, link)
 		dma_sync_sgtable_for_device(mapping->attach->dev, &mapping->sgt,
 					    mapping->dir);
@@ -246,6 +251,9 @@ static const struct dma_buf_ops gpumem_dma_buf_ops = {
 	.vmap = drm_gem_dmabuf_vmap,
 	.vunmap = drm_gem_dmabuf_vunmap,
 };
+
+/* Works of &gpumem_object.revoke sleep, but in no queue of the system's. */
+struct workqueue_struct *gpumem_revoke_queue;
 
 /**
  * gpumem_object_tell_importers - the pages of an object are about to move
@@ -285,7 +293,9 @@ bool gpumem_object_tell_importers(struct gpumem_object *bo)
  * @bo: the object, its reservation and &gpumem_object.lock locked, without pins
  *	and unsignalled fences
  *
- * What was mapped when importers were told holds the pages no longer.
+ * What was mapped when importers were told holds the pages no longer, unless the CPU
+ * has access: it may have written what a bounce buffer does not have yet, and a sync
+ * for the CPU would undo that.
  */
 void gpumem_object_revoke_mappings(struct gpumem_object *bo)
 {
@@ -294,6 +304,8 @@ void gpumem_object_revoke_mappings(struct gpumem_object *bo)
 	dma_resv_assert_held(bo->base.resv);
 	lockdep_assert_held(&bo->lock);
 
+	if (bo->cpu_accesses)
+		return;
 	list_for_each_entry_safe(mapping, next, &bo->mappings, link) {
 		if (!mapping->told)
 			continue;
@@ -309,7 +321,9 @@ void gpumem_object_revoke_mappings(struct gpumem_object *bo)
  * @work: &gpumem_object.revoke
  *
  * The reservation is not held while waiting for fences: whatever is mapped
- * meanwhile stays. An object that is freed waits for this and has no mappings.
+ * meanwhile stays. Nor is it waited for, since a long pin may hold it for long: the
+ * next request to move a page tries again. An object that is freed waits for this and
+ * has no mappings.
  */
 void gpumem_object_revoke_work(struct work_struct *work)
 {
@@ -318,7 +332,8 @@ void gpumem_object_revoke_work(struct work_struct *work)
 	struct dma_resv *resv = bo->base.resv;
 	bool told;
 
-	dma_resv_lock(resv, NULL);
+	if (!dma_resv_trylock(resv))
+		return;
 	told = !READ_ONCE(bo->pins) && gpumem_object_tell_importers(bo);
 	dma_resv_unlock(resv);
 	if (!told)
@@ -328,7 +343,8 @@ void gpumem_object_revoke_work(struct work_struct *work)
 	dma_resv_wait_timeout(resv, DMA_RESV_USAGE_BOOKKEEP, false,
 			      GPUMEM_REVOKE_TIMEOUT);
 
-	dma_resv_lock(resv, NULL);
+	if (!dma_resv_trylock(resv))
+		return;
 	mutex_lock(&bo->lock);
 	if (!bo->pins && dma_resv_test_signaled(resv, DMA_RESV_USAGE_BOOKKEEP))
 		gpumem_object_revoke_mappings(bo);

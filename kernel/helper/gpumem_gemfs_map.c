@@ -136,6 +136,7 @@ static vm_fault_t gpumem_gemfs_map_pages(struct vm_fault *vmf, pgoff_t first,
 	if (ret & VM_FAULT_NOPAGE) {
 		atomic64_inc(&gpumem_counters.faults);
 		trace_gpumem_fault(bo->id, vmf->pgoff, 0);
+		gpumem_purge_touch(bo);
 	}
 	return ret;
 }

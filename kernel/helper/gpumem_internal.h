@@ -166,6 +166,7 @@ void gpumem_object_vunmap_pages(struct gpumem_object *bo,
 				struct iosys_map *map);
 
 /* gpumem_export.c */
+extern struct workqueue_struct *gpumem_revoke_queue;
 bool gpumem_object_tell_importers(struct gpumem_object *bo);
 void gpumem_object_revoke_mappings(struct gpumem_object *bo);
 void gpumem_object_revoke_work(struct work_struct *work);

@@ -21,7 +21,7 @@
  * or the object's (mops).
  *
  * Returns: 0, -EBUSY if the object is pinned or an importer has it mapped, who is
- * then asked to let go, -EAGAIN if a lock is held or a fence has not signalled.
+ * then asked to let go unless the CPU has access just now, -EAGAIN if a lock is held or a fence has not signalled.
  */
 int gpumem_object_begin_move(struct gpumem_object *bo)
 {
@@ -43,7 +43,8 @@ int gpumem_object_begin_move(struct gpumem_object *bo)
 	}
 
 	if (!list_empty(&bo->mappings)) {
-		schedule_work(&bo->revoke);
+		if (!bo->cpu_accesses)
+			queue_work(gpumem_revoke_queue, &bo->revoke);
 		mutex_unlock(&bo->lock);
 		fs_reclaim_release(GFP_KERNEL);
 		atomic64_inc(&gpumem_counters.refused_busy);

@@ -146,10 +146,11 @@ int gpumem_object_pin_unkillable(struct gpumem_object *bo)
  * the reservation may need the reservation to signal, as ever.
  *
  * Returns: as gpumem_object_pin(), or -EBUSY if such a page cannot be replaced
- * because the object is pinned for a short time or somebody uses the page,
+ * because the object is pinned for a short time or somebody uses the page, maybe the
+ * CPU through a dma-buf that is mapped,
  * -EHWPOISON if one cannot be read, -ERESTARTSYS if any signal ended the wait for
- * fences or users: the system call starts again, or returns -EINTR. On error nothing is
- * pinned; some pages may have been replaced.
+ * fences: the system call starts again, or returns -EINTR. On error nothing is pinned;
+ * some pages may have been replaced.
  */
 int gpumem_object_pin_longterm(struct gpumem_object *bo)
 {
@@ -178,8 +179,9 @@ int gpumem_object_pin_longterm(struct gpumem_object *bo)
 		 * CPU, and compaction holds the pages that it looks at.
 		 */
 		gpumem_drain_lru_batches();
-		if (signal_pending(current))
-			return -ERESTARTSYS;
+		/* It is short, and a call made anew would begin it anew. */
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		fsleep(GPUMEM_REBACK_WAIT_US);
 	}
 }

@@ -66,14 +66,14 @@ void gpumem_purge_touch(struct gpumem_object *bo)
  * @bo: the object
  *
  * One user's advice is not enough for a buffer that others may have: a dma-buf's
- * importers map it and read it unseen.
+ * importers map it and read it unseen, and whoever knows its name (flink) may open it.
  *
- * Returns: true if it is advised DONTNEED, not pinned and not exported.
+ * Returns: true if it is advised DONTNEED, not pinned, not exported and without a name.
  */
 bool gpumem_purge_is_allowed(const struct gpumem_object *bo)
 {
 	return READ_ONCE(bo->dontneed) && !READ_ONCE(bo->pins) &&
-	       !atomic_read(&bo->exports);
+	       !atomic_read(&bo->exports) && !READ_ONCE(bo->base.name);
 }
 
 /*

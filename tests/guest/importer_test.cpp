@@ -285,6 +285,29 @@ TEST_F(DmaBuf, CpuAccessWhileItIsMapped) {
     EXPECT_EQ(importer.get("sum"), sum + 5);
 }
 
+// A bounce buffer of the device may not have yet what the CPU has written.
+TEST_F(DmaBuf, CpuAccessKeepsAMappedBufferWhereItIs) {
+    const TestImporter importer(dmabuf.fd(), "told");
+    if (!is_told(importer))
+        GTEST_SKIP() << "this kernel tells no importer";
+    ASSERT_EQ(importer("map"), 0);
+    dma_buf_sync sync{};
+    // Two users at once.
+    sync.flags = DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE;
+    ASSERT_EQ(::ioctl(dmabuf.fd(), DMA_BUF_IOCTL_SYNC, &sync), 0);
+    ASSERT_EQ(::ioctl(dmabuf.fd(), DMA_BUF_IOCTL_SYNC, &sync), 0);
+    EXPECT_TRUE(stays());
+    sync.flags = DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE;
+    ASSERT_EQ(::ioctl(dmabuf.fd(), DMA_BUF_IOCTL_SYNC, &sync), 0);
+    EXPECT_TRUE(stays());
+    EXPECT_EQ(importer.get("told"), 0U);
+    // The last end, and one too many, which is nothing.
+    ASSERT_EQ(::ioctl(dmabuf.fd(), DMA_BUF_IOCTL_SYNC, &sync), 0);
+    ASSERT_EQ(::ioctl(dmabuf.fd(), DMA_BUF_IOCTL_SYNC, &sync), 0);
+    EXPECT_TRUE(moves());
+    EXPECT_TRUE(intact());
+}
+
 TEST_F(DmaBuf, ALongPinUnderAMappingTellsTheImporter) {
     const TestImporter importer(dmabuf.fd(), "told");
     if (!is_told(importer))

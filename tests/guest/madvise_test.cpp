@@ -3,6 +3,7 @@
 #include "support/purge.hpp"
 #include "support/system.hpp"
 
+#include <drm/gpumem_drm.h>
 #include <gpumem/gpumem.hpp>
 #include <gtest/gtest.h>
 #include <sys/ioctl.h>
@@ -16,6 +17,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <span>
 #include <sstream>
 #include <thread>
@@ -192,36 +194,74 @@ TEST_F(Madvise, ABufferWithAPageInAPipeIsNotTaken) {
     ::close(ends[1]);
 }
 
-TEST_F(Madvise, TheLongestUnusedGoesFirst) {
+// Three buffers that nobody needs; they are taken one after the other.
+class MadviseOrder : public Madvise {
+protected:
+    MadviseOrder() {
+        for (std::size_t i = 0; i < bos.size(); ++i) {
+            bos[i] = device.create(PAGES * PAGE);
+            maps[i] = bos[i].map();
+            ids.push_back(support::object_ids().back());
+            std::memset(maps[i].data(), 1, (PAGES - 1) * PAGE);
+        }
+        for (const Bo &each : bos)
+            each.madvise(GPUMEM_BO_DONTNEED);
+    }
+
+    void expect_first_to_go_last() const {
+        // One with a page in a batch of some CPU would be passed by.
+        support::drain_lru_batches();
+        support::write_file(TRACING + "trace", "");
+        support::write_file(TRACING + "events/gpumem/gpumem_purge/enable", "1");
+        for (const Bo &each : bos)
+            EXPECT_TRUE(becomes_purged(each));
+        support::write_file(TRACING + "events/gpumem/gpumem_purge/enable", "0");
+        std::istringstream lines(support::read_file(TRACING + "trace"));
+        std::vector<std::uint64_t> order;
+        for (std::string line; std::getline(lines, line);)
+            if (const auto at = line.find("gpumem_purge: object=");
+                at != std::string::npos)
+                order.push_back(std::stoull(line.substr(at + 21)));
+        EXPECT_EQ(order, (std::vector{ids[1], ids[2], ids[0]}));
+    }
+
     std::array<Bo, 3> bos;
     std::array<gpumem::Mapping, 3> maps;
     std::vector<std::uint64_t> ids;
-    for (std::size_t i = 0; i < bos.size(); ++i) {
-        bos[i] = device.create(PAGES * PAGE);
-        maps[i] = bos[i].map();
-        ids.push_back(support::object_ids().back());
-        std::memset(maps[i].data(), 1, (PAGES - 1) * PAGE);
-    }
-    for (const Bo &each : bos)
-        each.madvise(GPUMEM_BO_DONTNEED);
-    // A new page: the first buffer is used again.
+};
+
+TEST_F(MadviseOrder, WhoGetsANewPageIsUsed) {
     maps[0].data()[(PAGES - 1) * PAGE] = std::byte{1};
+    expect_first_to_go_last();
+}
 
-    // One with a page in a batch of some CPU would be passed by.
-    support::drain_lru_batches();
+TEST_F(MadviseOrder, WhoIsReadThroughANewMappingIsUsed) {
+    drm_gpumem_mmap_offset args{};
+    args.handle = bos[0].handle();
+    ASSERT_EQ(::ioctl(device.fd(), DRM_IOCTL_GPUMEM_MMAP_OFFSET, &args), 0);
+    void *anew = ::mmap(nullptr, PAGE, PROT_READ, MAP_SHARED, device.fd(),
+                        static_cast<off_t>(args.offset));
+    ASSERT_NE(anew, MAP_FAILED);
+    EXPECT_EQ(*static_cast<volatile char *>(anew), 1);
+    expect_first_to_go_last();
+    ::munmap(anew, PAGE);
+}
 
-    support::write_file(TRACING + "trace", "");
-    support::write_file(TRACING + "events/gpumem/gpumem_purge/enable", "1");
-    for (const Bo &each : bos)
-        EXPECT_TRUE(becomes_purged(each));
-    support::write_file(TRACING + "events/gpumem/gpumem_purge/enable", "0");
-    std::istringstream lines(support::read_file(TRACING + "trace"));
-    std::vector<std::uint64_t> order;
-    for (std::string line; std::getline(lines, line);)
-        if (const auto at = line.find("gpumem_purge: object=");
-            at != std::string::npos)
-            order.push_back(std::stoull(line.substr(at + 21)));
-    EXPECT_EQ(order, (std::vector{ids[1], ids[2], ids[0]}));
+// Whoever knows the name may open the buffer, unseen by whoever gave the advice.
+TEST_F(Madvise, ABufferWithANameIsNotTaken) {
+    const gpumem::UniqueFd card(support::open_drm("gpumem", "card"));
+    const Device primary = Device::open(
+        std::filesystem::read_symlink("/proc/self/fd/" +
+                                      std::to_string(card.get())));
+    const Bo named = primary.create(PAGES * PAGE);
+    { const gpumem::Pin pin = named.pin(); }
+    drm_gem_flink flink{};
+    flink.handle = named.handle();
+    ASSERT_EQ(::ioctl(primary.fd(), DRM_IOCTL_GEM_FLINK, &flink), 0);
+    EXPECT_TRUE(named.madvise(GPUMEM_BO_DONTNEED));
+    expect_kept(); // and something else was taken meanwhile
+    EXPECT_EQ(named.query().purged, 0U);
+    EXPECT_EQ(named.query().resident_pages, PAGES);
 }
 
 TEST_F(Madvise, GivesItsMemoryToWhoNeedsIt) {

@@ -2,6 +2,7 @@
 // Runs the guest tests; each fails if the kernel reports a bug meanwhile.
 #include "support/kernel_log.hpp"
 #include "support/page_leaks.hpp"
+#include "support/system.hpp"
 
 #include <exception>
 #include <iostream>
@@ -11,6 +12,9 @@ int main(int argc, char **argv) {
     if (testing::GTEST_FLAG(list_tests))
         return RUN_ALL_TESTS();
     try {
+        // Tests say when pages move. The kernel does it by itself now and then,
+        // in the middle of one that compares where they are.
+        support::write_file("/proc/sys/vm/compaction_proactiveness", "0");
         testing::UnitTest::GetInstance()->listeners().Append(
             new support::KernelLogListener);
         testing::AddGlobalTestEnvironment(new support::PageLeaks);

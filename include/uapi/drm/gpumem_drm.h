@@ -67,7 +67,7 @@ struct drm_gpumem_mmap_offset {
  * If there is a page to replace, the call first waits until the buffer's fences
  * have signalled, however long that takes. Whoever wants the buffer's reservation
  * meanwhile, to attach a fence or to map its dma-buf, waits as well. A signal ends
- * the wait.
+ * the wait; libgpumem makes the call again unless the signal kills.
  */
 #define GPUMEM_PIN_LONGTERM	(1 << 0)
 
@@ -113,8 +113,8 @@ struct drm_gpumem_pin {
  *
  * The advice is the buffer's, whoever gives it. Under memory pressure the kernel
  * takes the pages of buffers that are advised GPUMEM_MADV_DONTNEED, those of the
- * longest unused first, unless the buffer is pinned, was exported, has an
- * unsignalled fence, or somebody uses one of its pages. A purged buffer gives
+ * longest unused first, unless the buffer is pinned, was exported or named,
+ * has an unsignalled fence, or somebody uses one of its pages. A purged buffer gives
  * SIGBUS when it is touched and cannot be pinned or exported, until it is advised
  * GPUMEM_MADV_WILLNEED: then it reads as zeros.
  *

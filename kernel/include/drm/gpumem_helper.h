@@ -143,6 +143,11 @@ struct gpumem_object {
 	 */
 	struct list_head mappings;
 
+	/**
+	 * @cpu_accesses: begun by the CPU through dma-bufs and not ended, written
+	 * under @lock; meanwhile no mapping is taken from an importer.
+	 */
+	unsigned int cpu_accesses;
 	/** @revoke: makes importers that can be told let go. */
 	struct work_struct revoke;
 
