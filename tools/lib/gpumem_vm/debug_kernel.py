@@ -32,8 +32,17 @@ REQUIRED = {
     KCSAN: (*_GUEST, "KCSAN", "KCSAN_STRICT", "DEBUG_VM", "DEBUG_ATOMIC_SLEEP"),
 }
 
+# Options that later series do not have, for they always do it, and the first such.
+UNTIL = {"DMABUF_MOVE_NOTIFY": (7, 0)}
+
 # What building an external module takes of a source tree.
 _KEEP = ("Makefile", ".config", "Module.symvers", "System.map", "include", "arch/x86", "scripts", "tools/objtool")
+
+
+def required(series, kind):
+    """Words that must be in the configuration of a series."""
+    number = tuple(map(int, series.split(".")))
+    return (*REQUIRED[kind], *(word for word, end in UNTIL.items() if number < end))
 
 
 def missing(config, required):
@@ -52,14 +61,14 @@ def _run(scratch, *commands):
             raise VmError(f"the kernel does not build: '{sandbox.shown(command)}' failed, its last words are above")
 
 
-def _build(scratch, kind):
+def _build(scratch, series, kind):
     for path in CONFIGS[kind]:
         shutil.copyfile(path, scratch / path.name)
     make = ["make", "-s", f"-j{os.cpu_count()}", "KBUILD_BUILD_USER=gpumem", "KBUILD_BUILD_HOST=gpumem"]
     _run(scratch, [*make, "x86_64_defconfig"],
          ["scripts/kconfig/merge_config.sh", "-m", ".config", *(f"/kernel/{path.name}" for path in CONFIGS[kind])],
          [*make, "olddefconfig"])
-    lacking = missing((scratch / "source/.config").read_text(encoding="utf-8"), REQUIRED[kind])
+    lacking = missing((scratch / "source/.config").read_text(encoding="utf-8"), required(series, kind))
     if lacking:
         raise VmError(f"the {kind} kernel's configuration lacks {', '.join(lacking)}")
     _run(scratch, [*make, "bzImage", "modules"],
@@ -100,7 +109,7 @@ def get(series, kind=None):
         (scratch / "source").mkdir()
         kernels.unpack_source(plain.series, scratch / "source")
         cache.say(f"building the {kind} kernel {plain.series} (once; takes some ten minutes on two processors)")
-        _build(scratch, kind)
+        _build(scratch, plain.series, kind)
         _arrange(scratch)
 
     # Not the root's name: a package more in it must not cost a kernel.
