@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: MIT
 """tests/mutants: each patch says what it is, and names tests that there are."""
 
+import contextlib
+import io
+import pathlib
 import re
+import tempfile
 import unittest
+from unittest import mock
 
 from gpumem_test import mutants, programs
 from gpumem_test.results import FAILED, NO_RESULT, PASSED, Result, matches
@@ -45,11 +50,45 @@ class Mutants(unittest.TestCase):
             given[:] = [Result("guest", programs.DEATH, FAILED, 0, f"{programs.OWN_WORDS}, in its start; its last words:\n")]
             with self.assertRaises(VmError):
                 mutants._run(mutant, None)
+            given[:] = [Result("guest", programs.DEATH, FAILED, 0, f"{programs.SLOW_WORDS}, in A.B; its last words:\n")]
+            with self.assertRaisesRegex(VmError, f"^{programs.SLOW_WORDS}, in A.B$"):
+                mutants._run(mutant, None)
+            self.assertEqual(mutants._run(mutant, None, True), given)
             given.clear()
             with self.assertRaises(VmError):
                 mutants._run(mutant, None)
         finally:
             programs.run_guest = original
+
+    def test_a_head_may_say_that_the_mistake_hangs(self):
+        self.assertTrue(mutants.read(mutants.PATCHES / "lock-instead-of-trylock.patch").hangs)
+        self.assertFalse(mutants.read(mutants.PATCHES / "no-revoke.patch").hangs)
+        for line, right in (("Hangs: yes", True), ("Hangs: no", False)):
+            with tempfile.TemporaryDirectory() as directory:
+                path = pathlib.Path(directory, "a.patch")
+                path.write_text(f"What: x\nKernel: 6.12\nBacking: gemfs\nTests: *\n{line}\n\ndiff --git\n", encoding="utf-8")
+                with self.subTest(line), contextlib.nullcontext() if right else self.assertRaises(VmError):
+                    self.assertTrue(mutants.read(path).hangs)
+
+    def test_goes_on_after_one_that_cannot_be_judged(self):
+        tried = [mutants.Mutant(name, "what", "6.12", None, "gemfs", "*") for name in ("hangs", "caught", "missed")]
+        found = {"hangs": VmError("too long"), "caught": [Result("guest", "A.A", FAILED, 0, "x")], "missed": []}
+
+        def answer(mutant):
+            if isinstance(found[mutant.name], VmError):
+                raise found[mutant.name]
+            return found[mutant.name]
+
+        for names, status, last in ((("hangs", "caught", "missed"), 1, "1 of 3 mutants caught, 1 could not be judged"),
+                                    (("hangs", "caught"), 1, "1 of 2 mutants caught, 1 could not be judged"),
+                                    (("caught", "missed"), 1, "1 of 2 mutants caught"), (("caught",), 0, "1 of 1 mutants caught")):
+            said = io.StringIO()
+            with self.subTest(names), mock.patch.object(mutants, "_try", answer), \
+                    mock.patch.object(mutants.build, "main", lambda _: 0), contextlib.redirect_stdout(said):
+                self.assertEqual(mutants._try_all([mutant for mutant in tried if mutant.name in names]), status)
+                lines = said.getvalue().splitlines()
+                self.assertEqual(len(lines), len(names) + 1)
+                self.assertEqual(lines[-1], last)
 
     def test_a_report_is_told_by_its_title_and_who_is_in_it(self):
         said = ["tools/vm: booted in 50.1 s\n", "tools/vm: the kernel reported (the command itself ended with status 0):\n",

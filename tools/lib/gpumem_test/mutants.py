@@ -3,7 +3,8 @@
 
 A mutant is a patch of kernel/ in tests/mutants/, with a head that says which
 tests should catch it, and on which kernel and backing. They run twice: on the
-module as it is, where all must pass, and on a copy with the patch.
+module as it is, where all must pass, and on a copy with the patch. A guest that
+takes too long has found nothing, unless the head says that the mistake may hang it.
 """
 
 import dataclasses
@@ -27,7 +28,7 @@ GUEST_PROGRAM = programs.GUEST_PROGRAM.name
 PATCHES = REPOSITORY / "tests/mutants"
 # All that tools/vm and the module are made of.
 _COPIED = ("kernel", "include/uapi", "tests/kmod", "tools")
-_HEAD = re.compile(r"^(What|Kernel|Backing|Tests): (.+)$", re.MULTILINE)
+_HEAD = re.compile(r"^(What|Kernel|Backing|Tests|Hangs): (.+)$", re.MULTILINE)
 
 DESCRIPTION = """\
 Build gpumem.ko with each of the patches in tests/mutants/, which are mistakes,
@@ -35,8 +36,9 @@ and run the tests that should find it; first without, so that only a mistake can
 make them fail. NAME selects patches by file name."""
 
 EPILOG = """\
-Prints which test caught which mutant. Exit status: 0 when all were caught, 1
-when one was not or something failed, 2 for a wrong command line."""
+Prints which test caught which mutant, and goes on when one cannot be judged. Exit
+status: 0 when all were caught, 1 when one was not or something failed, 2 for a
+wrong command line."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,18 +49,22 @@ class Mutant:
     kind: str | None
     backing: str
     tests: str
+    hangs: bool = False
+
+    def __str__(self):
+        return f"{self.name} ({self.what}; {self.kernel}{f' {self.kind}' if self.kind else ''} {self.backing})"
 
 
 def read(path):
     """A mutant from its patch's head."""
     head = path.read_text(encoding="utf-8").partition("\ndiff ")[0] + "\n"
     fields = dict(_HEAD.findall(head))
-    if set(fields) != {"What", "Kernel", "Backing", "Tests"}:
-        raise VmError(f"{path.name}: its head must say What, Kernel, Backing and Tests")
+    if set(fields) - {"Hangs"} != {"What", "Kernel", "Backing", "Tests"} or fields.get("Hangs", "yes") != "yes":
+        raise VmError(f"{path.name}: its head must say What, Kernel, Backing and Tests, and may say 'Hangs: yes'")
     kernel, _, kind = fields["Kernel"].partition(" ")
     if kind and kind not in debug_kernel.CONFIGS:
         raise VmError(f"{path.name}: not a kernel: {fields['Kernel']}")
-    return Mutant(path.stem, fields["What"], kernel, kind or None, fields["Backing"], fields["Tests"])
+    return Mutant(path.stem, fields["What"], kernel, kind or None, fields["Backing"], fields["Tests"], "Hangs" in fields)
 
 
 def _apply(mutant, home):
@@ -74,15 +80,17 @@ def _apply(mutant, home):
     modules.test_modules(debug_kernel.get(mutant.kernel, mutant.kind), home)
 
 
-def _run(mutant, home):
+def _run(mutant, home, may_hang=False):
     """What failed on the module of a repository."""
     found = programs.run_guest(mutant.kernel, mutant.backing, mutant.tests, lambda result: None, mutant.kind, home)
     if not found:
-        raise VmError(f"{mutant.name}: no test matches {mutant.tests}")
+        raise VmError(f"no test matches {mutant.tests}")
     failed = [result for result in found if result.state == FAILED]
     for result in failed:
         if result.name == GUEST_PROGRAM or result.detail.startswith(programs.OWN_WORDS):
-            raise VmError(f"{mutant.name}: {result.detail.splitlines()[0]}")
+            raise VmError(result.detail.splitlines()[0])
+        if result.name == programs.DEATH and result.detail.startswith(programs.SLOW_WORDS) and not may_hang:
+            raise VmError(result.detail.partition(";")[0])
     # A guest that died says so once, and what did not run has caught nothing.
     return [result for result in failed if result.detail not in results.NO_RESULT]
 
@@ -118,23 +126,31 @@ def main(arguments):
         return 130
 
 
+def _try(mutant):
+    """What caught the mutant. Raises VmError if its tests can tell nothing."""
+    clean = _run(mutant, REPOSITORY)
+    if clean:
+        sys.stderr.writelines(f"{result.name}\n{result.detail.rstrip()}\n" for result in clean)
+        raise VmError(f"its tests fail without it: {_caught_by(clean)}")
+    with tempfile.TemporaryDirectory(prefix="gpumem-mutant-") as directory:
+        home = pathlib.Path(directory)
+        _apply(mutant, home)
+        return _run(mutant, home, mutant.hangs)
+
+
 def _try_all(mutants):
-    missed = 0
+    caught = errors = 0
     for series, kind in sorted({(mutant.kernel, mutant.kind or "") for mutant in mutants}):
         if build.main(["--kernel", series, *([f"--{kind}"] if kind else [])]):
             return 1
     for mutant in mutants:
-        clean = _run(mutant, REPOSITORY)
-        if clean:
-            sys.stderr.writelines(f"{result.name}\n{result.detail.rstrip()}\n" for result in clean)
-            raise VmError(f"{mutant.name}: its tests fail without it: {_caught_by(clean)}")
-        with tempfile.TemporaryDirectory(prefix="gpumem-mutant-") as directory:
-            home = pathlib.Path(directory)
-            _apply(mutant, home)
-            failed = _run(mutant, home)
-        missed += not failed
-        where = f"{mutant.kernel}{f' {mutant.kind}' if mutant.kind else ''} {mutant.backing}"
-        print(f"{mutant.name} ({mutant.what}; {where}): " + (f"caught by {_caught_by(failed)}" if failed else "NOT CAUGHT"),
-              flush=True)
-    print(f"{len(mutants) - missed} of {len(mutants)} mutants caught", flush=True)
-    return 1 if missed or not mutants else 0
+        try:
+            failed = _try(mutant)
+            caught += bool(failed)
+            said = f"caught by {_caught_by(failed)}" if failed else "NOT CAUGHT"
+        except (VmError, OSError) as error:
+            errors += 1
+            said = f"ERROR: {error}"
+        print(f"{mutant}: {said}", flush=True)
+    print(f"{caught} of {len(mutants)} mutants caught" + (f", {errors} could not be judged" if errors else ""), flush=True)
+    return 0 if mutants and caught == len(mutants) else 1

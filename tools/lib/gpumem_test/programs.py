@@ -44,8 +44,9 @@ _END = re.compile(r"^\[=+\] .* ran\.")
 # The result that tells how a guest ended before its tests did.
 DEATH = "guest run"
 OWN_WORDS = "tools/vm failed"
+SLOW_WORDS = "the guest's tests took longer than they may"
 _DEATHS = {KERNEL_REPORT: "the guest's kernel log holds a report", GUEST_DIED: "the guest died",
-           TIMED_OUT: "the guest's tests took longer than they may", OWN_FAILURE: OWN_WORDS}
+           TIMED_OUT: SLOW_WORDS, OWN_FAILURE: OWN_WORDS}
 
 
 def _list(program, pattern):
