@@ -6,57 +6,65 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <sstream>
 #include <stdexcept>
+#include <thread>
 
 namespace support {
 namespace {
 
-// The file's lines less the header and what the driver says of objects that were
-// busy.
-std::vector<std::string> entries(const std::string &name) {
-    std::istringstream lines(read_file(GPUMEM_DEBUGFS + name));
-    std::vector<std::string> found;
-    for (std::string line; std::getline(lines, line);)
-        if (!line.starts_with('#'))
-            found.push_back(line);
+using Lines = std::vector<std::string>;
+
+// The driver leaves out an object whose lock it could not take, and says so.
+constexpr auto PAUSE = std::chrono::milliseconds(10);
+constexpr int TRIES = 100;
+// For who would rather do without.
+constexpr int FEW_TRIES = 5;
+
+Lines lines_of(const std::string &name) {
+    std::istringstream text(read_file(GPUMEM_DEBUGFS + name));
+    Lines found;
+    for (std::string line; std::getline(text, line);)
+        found.push_back(line);
     return found;
 }
 
-} // namespace
-
-std::map<std::uint64_t, ObjectState> object_states() {
-    std::map<std::uint64_t, ObjectState> found;
-    std::uint64_t id = 0, resident = 0;
-    ObjectState state;
-    for (const std::string &line : entries("objects"))
-        if (std::istringstream(line) >> id >> state.size >> resident >>
-            state.pins >> state.moved)
-            found[id] = state;
-    return found;
+bool is_busy(const Lines &lines) {
+    return std::ranges::any_of(
+        lines, [](const auto &line) { return line.ends_with(" is busy"); });
 }
 
-std::uint64_t object_at(std::uint64_t map_offset) {
-    std::uint64_t id = 0, size = 0, resident = 0, pins = 0, moved = 0, offset = 0;
-    for (const std::string &line : entries("objects"))
-        if (std::istringstream(line) >> id >> size >> resident >> pins >>
-                moved >> std::hex >> offset &&
-            offset == map_offset)
-            return id;
-    return 0;
+bool is_busy(const Lines &lines, std::uint64_t object) {
+    const std::string said = "# " + std::to_string(object) + " is busy";
+    return std::ranges::find(lines, said) != lines.end();
 }
 
-std::vector<std::uint64_t> object_ids() {
-    std::vector<std::uint64_t> ids;
-    for (const std::string &line : entries("objects"))
-        ids.push_back(std::stoull(line));
-    return ids;
+// Less the header and what is said of busy objects.
+Lines entries(Lines lines) {
+    std::erase_if(lines,
+                  [](const auto &line) { return line.starts_with('#'); });
+    return lines;
 }
 
-std::map<std::uint64_t, std::vector<std::uint64_t>> all_page_frames() {
+// With none left out.
+Lines all_entries(const std::string &name) {
+    for (int i = 0; i < TRIES; ++i) {
+        Lines lines = lines_of(name);
+        if (!is_busy(lines))
+            return entries(std::move(lines));
+        std::this_thread::sleep_for(PAUSE);
+    }
+    throw std::runtime_error(GPUMEM_DEBUGFS + name +
+                             " shows a busy object each time");
+}
+
+std::map<std::uint64_t, std::vector<std::uint64_t>>
+frames_in(const Lines &lines) {
     std::map<std::uint64_t, std::vector<std::uint64_t>> objects;
     std::uint64_t pfn = 0, count = 0, id = 0, index = 0;
-    for (const std::string &line : entries("pages")) {
+    for (const std::string &line : entries(lines)) {
         if (!(std::istringstream(line) >> pfn >> count >> id >> index))
             continue;
         auto &frames = objects[id];
@@ -68,8 +76,70 @@ std::map<std::uint64_t, std::vector<std::uint64_t>> all_page_frames() {
     return objects;
 }
 
+bool is_there(std::uint64_t object) {
+    const Lines lines = lines_of("objects");
+    return is_busy(lines, object) ||
+           std::ranges::any_of(lines, [&](const auto &line) {
+               return line.starts_with(std::to_string(object) + " ");
+           });
+}
+
+} // namespace
+
+std::map<std::uint64_t, ObjectState> object_states() {
+    std::map<std::uint64_t, ObjectState> found;
+    std::uint64_t id = 0, resident = 0;
+    ObjectState state;
+    for (const std::string &line : all_entries("objects"))
+        if (std::istringstream(line) >> id >> state.size >> resident >>
+            state.pins >> state.moved)
+            found[id] = state;
+    return found;
+}
+
+std::uint64_t object_at(std::uint64_t map_offset) {
+    std::uint64_t id = 0, size = 0, resident = 0, pins = 0, moved = 0, offset = 0;
+    for (int i = 0; i < FEW_TRIES; ++i) {
+        const Lines lines = lines_of("objects");
+        for (const std::string &line : entries(lines))
+            if (std::istringstream(line) >> id >> size >> resident >> pins >>
+                    moved >> std::hex >> offset &&
+                offset == map_offset)
+                return id;
+        if (!is_busy(lines))
+            break;
+        std::this_thread::sleep_for(PAUSE);
+    }
+    return 0;
+}
+
+std::vector<std::uint64_t> object_ids() {
+    std::vector<std::uint64_t> ids;
+    for (const std::string &line : all_entries("objects"))
+        ids.push_back(std::stoull(line));
+    return ids;
+}
+
+std::map<std::uint64_t, std::vector<std::uint64_t>> all_page_frames() {
+    return frames_in(lines_of("pages"));
+}
+
 std::vector<std::uint64_t> page_frames(std::uint64_t object) {
-    return all_page_frames()[object];
+    if (!object)
+        return {};
+    for (int i = 0; i < TRIES; ++i) {
+        const Lines lines = lines_of("pages");
+        if (!is_busy(lines, object)) {
+            auto frames = frames_in(lines)[object];
+            // The file comes in parts: what is freed in between shifts it.
+            if (!frames.empty() || is_there(object))
+                return frames;
+        }
+        std::this_thread::sleep_for(PAUSE);
+    }
+    throw std::runtime_error(GPUMEM_DEBUGFS + "pages: object " +
+                             std::to_string(object) +
+                             " is busy each time, or not there");
 }
 
 std::vector<std::uint64_t> pagemap_frames(const void *start,
