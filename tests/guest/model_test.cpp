@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -49,19 +50,35 @@ std::string where() {
            told("DMABUF_DEBUG") + told("KASAN") + "\n";
 }
 
-// Fails the test with all that is known if they disagree.
-model::Outcome agrees(const model::Sequence &sequence,
-                      const std::string &name) {
+// Where gpumem-model --replay can have it. Says where that is.
+std::string save(const model::Report &made, const std::string &file) try {
+    const char *out = std::getenv("OUT");
+    if (!out)
+        return "";
+    const std::filesystem::path directory =
+        std::filesystem::path(out) / "model";
+    std::filesystem::create_directories(directory);
+    const std::string path = directory / (file + ".txt");
+    support::write_file(path, made.file);
+    return "saved as " + path + "\n";
+} catch (const std::exception &error) {
+    return std::string("not saved: ") + error.what() + "\n";
+}
+
+// Fails the test with all that is known if they disagree. @file: name to save
+// the sequence by, less ".txt".
+model::Outcome agrees(const model::Sequence &sequence, const std::string &name,
+                      const std::string &file) {
     model::Outcome outcome;
     try {
         outcome = run(sequence);
     } catch (const std::exception &error) {
         ADD_FAILURE() << name << ": " << error.what() << '\n' << where();
     }
-    if (outcome.disagreement)
-        ADD_FAILURE()
-            << where()
-            << model::report(sequence, outcome, run, name, TRIES).text;
+    if (outcome.disagreement) {
+        const auto made = model::report(sequence, outcome, run, name, TRIES);
+        ADD_FAILURE() << where() << made.text << save(made, file);
+    }
     return outcome;
 }
 
@@ -74,7 +91,7 @@ TEST(Model, AgreesOnSequencesThatOnceFailed) {
     std::ranges::sort(saved);
     for (const auto &path : saved)
         agrees(model::parse_sequence(support::read_file(path.string())),
-               path.stem().string());
+               path.stem().string(), path.stem().string() + "-shrunk");
 }
 
 TEST(Model, AgreesOnRandomSequences) {
@@ -94,7 +111,8 @@ TEST(Model, AgreesOnRandomSequences) {
         const auto result = agrees(model::random_sequence(random, LENGTH),
                                    "gpumem-model --sequences 1 --length " +
                                        std::to_string(LENGTH) + " --seed " +
-                                       std::to_string(seed));
+                                       std::to_string(seed),
+                                   "seed-" + std::to_string(seed));
         if (HasFailure())
             return; // the next ones would say the same
         refused += result.refused;

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <fmt/format.h>
@@ -34,7 +35,7 @@ struct Options {
     std::size_t length = 60;
     std::uint64_t seconds = 0;
     std::vector<std::string> replay;
-    std::string save = ".";
+    std::string save;
     bool trace = false;
 };
 
@@ -124,6 +125,8 @@ bool at_random(const Options &options, Totals &totals) {
 int main(int argc, char **argv) {
     Options options;
     options.seed = std::random_device{}();
+    const char *out = std::getenv("OUT");
+    options.save = out ? std::string(out) + "/model" : ".";
     CLI::App app{
         "Run random sequences of operations on the driver and on a model "
         "of it, which must agree. Needs root;\nrun it in the guest.",
