@@ -75,6 +75,7 @@ public:
             fail(program, at, failure.what());
         }
         ++inputs_;
+        tell();
         if (options_.calls && calls_ >= options_.calls) {
             summary();
             std::_Exit(0); // libFuzzer takes exit() for a failure here
@@ -97,6 +98,15 @@ public:
     }
 
 private:
+    void tell() {
+        const auto now = std::chrono::steady_clock::now();
+        if (!options_.progress || now < tell_)
+            return;
+        tell_ = now + std::chrono::seconds(options_.progress);
+        fmt::print("calls {}\n", calls_);
+        std::fflush(stdout);
+    }
+
     void note(std::size_t place) {
         counters[place] = 1;
         seen_.set(place);
@@ -118,6 +128,8 @@ private:
     std::bitset<1 << BITS> seen_;
     std::chrono::steady_clock::time_point begun_ =
         std::chrono::steady_clock::now();
+    std::chrono::steady_clock::time_point tell_ =
+        begun_ + std::chrono::seconds(options_.progress);
     std::uint64_t calls_ = 0;
     std::uint64_t inputs_ = 0;
 };

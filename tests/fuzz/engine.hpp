@@ -13,6 +13,8 @@ struct Options {
     // Also calls that take long are made each time.
     bool unhurried = false;
     std::uint32_t seed = 0;
+    // Between lines that say how many calls there were; 0: none.
+    unsigned progress = 0;
     std::string corpus;
     std::string save;
     // libFuzzer's own flags and directories.

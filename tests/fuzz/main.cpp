@@ -42,6 +42,10 @@ int main(int argc, char **argv) {
     app.add_option("--seed", options.seed,
                    "Of all random choices (default: random)")
         ->check(CLI::Range(1U, 0xffffffffU));
+    app.add_option("--progress", options.progress,
+                   "Seconds between lines 'calls N'; 0: none")
+        ->check(CLI::Range(0U, 1000000U))
+        ->capture_default_str();
     app.add_option("--corpus", options.corpus,
                    "Inputs to begin with; it is only read")
         ->check(CLI::ExistingDirectory)

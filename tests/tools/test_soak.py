@@ -6,6 +6,7 @@ import io
 import pathlib
 import tempfile
 import unittest
+from unittest import mock
 
 from gpumem_soak import main, rounds, state
 from gpumem_soak.counts import Counts
@@ -20,6 +21,7 @@ class Soak(unittest.TestCase):
         self.assertTrue(counts.read("drawn 8 1\n"))
         self.assertTrue(counts.read("progress 30 40 2\n"))
         self.assertFalse(counts.read("write   5 done   1 refused\n"))
+        self.assertTrue(counts.read("calls 600\n"))
         self.assertTrue(counts.read("calls 900, inputs 30, 1 s, 900 calls/s, no kcov, outcomes 5, seed 1\n"))
         self.assertEqual(counts, Counts(30, 40, 16, 1, 2, 0, 900))
         self.assertEqual(counts + Counts(1, 1, 1, 1, 1, 1, 1), Counts(31, 41, 17, 2, 3, 1, 901))
@@ -60,8 +62,25 @@ class Soak(unittest.TestCase):
             counts, wrong = rounds.judge_fuzz("6.12", 7, logs, {"gemfs": 0, "mops": 70})
             self.assertEqual(counts, Counts(calls=50))
             self.assertRegex(wrong, "seed 7 on 6.12 mops failed with status 70")
-            logs["mops"].write_text("nothing\n", encoding="utf-8")
+            logs["mops"].write_text("calls 20\n", encoding="utf-8") # and no end
             self.assertRegex(rounds.judge_fuzz("6.12", 7, logs, {"gemfs": 0, "mops": 0})[1], "mops did not say")
+
+    def test_a_round_of_fuzzing_tells_its_calls_and_begins_with_what_the_last_one_found(self):
+        def guest(_kernel, _backing, _guest, _seconds, command):
+            script = 'ls "$1"; touch "$1/found"; echo calls 10; echo noise >&2; echo "calls 25, inputs 1"'
+            return ["sh", "-c", script, "sh", str(command[-1])]
+
+        with tempfile.TemporaryDirectory() as directory, mock.patch.object(rounds, "OUT", pathlib.Path(directory)), \
+                mock.patch.object(rounds, "_vm", guest):
+            for seed, begun_with in ((1, ""), (2, "found\n")):
+                shown = []
+                self.assertEqual(rounds.fuzz("6.12", ("gemfs", "mops"), seed, 60, lambda counts: shown.append(counts.calls)),
+                                 (Counts(calls=50), ""))
+                self.assertEqual(len(shown), 4)
+                self.assertEqual(max(shown), 50)
+                for backing in ("gemfs", "mops"):
+                    log = pathlib.Path(directory, f"round-{seed}-{backing}.log").read_text(encoding="utf-8")
+                    self.assertEqual(log, f"{begun_with}calls 10\nnoise\ncalls 25, inputs 1\n")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ import re
 
 _PROGRESS = re.compile(r"^progress (\d+) (\d+) (\d+)$")
 _DRAWN = re.compile(r"^drawn (\d+) (\d+)$")
-_CALLS = re.compile(r"^calls (\d+), ")
+# So far, and at the end with more behind it.
+_CALLS = re.compile(r"^calls (\d+)(?:, |$)")
 
 
 @dataclasses.dataclass
@@ -30,7 +31,7 @@ class Counts:
             self.frames += int(match.group(1))
             self.frames_wrong += int(match.group(2))
         elif match := _CALLS.match(line):
-            self.calls += int(match.group(1))
+            self.calls = int(match.group(1))
         else:
             return False
         return True

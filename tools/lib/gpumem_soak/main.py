@@ -112,7 +112,7 @@ def _soak(parsed, total, backings):
             seconds = int(min(parsed.round * 60, left))
             show(Counts())
             if turn == FUZZ:
-                counts, wrong = rounds.fuzz(parsed.kernel, backings, total.seed, seconds)
+                counts, wrong = rounds.fuzz(parsed.kernel, backings, total.seed, seconds, show)
             else:
                 counts, wrong = rounds.mix(parsed.kernel, turn, total.seed, seconds, show)
             if wrong and not counts.failures + counts.frames_wrong:

@@ -3,8 +3,10 @@
 with gpumem-fuzz for each backing. Both give Counts, and what was wrong or ''."""
 
 import json
+import re
 import shutil
 import subprocess
+import threading
 
 from gpumem_vm.build import REPOSITORY
 
@@ -18,6 +20,7 @@ FRAMES = 8
 GRACE_SECONDS = 900
 
 OUT = REPOSITORY / "out/soak"
+_END_OF_FUZZ = re.compile(r"^calls [1-9]\d*, ", re.MULTILINE)
 
 
 def _vm(kernel, backing, guest, seconds, command):
@@ -59,26 +62,50 @@ def mix(kernel, backing, seed, seconds, show):
     return counts, wrong
 
 
-def fuzz(kernel, backings, seed, seconds):
-    """gpumem-fuzz on all backings at once, for it uses one processor."""
+def fuzz(kernel, backings, seed, seconds, show):
+    """gpumem-fuzz on all backings at once, for it uses one processor; show(counts) while it goes on."""
     OUT.mkdir(parents=True, exist_ok=True)
     logs = {backing: OUT / f"round-{seed}-{backing}.log" for backing in backings}
-    running = {}
+    made = {backing: Counts() for backing in backings}
+    running, readers = {}, []
+    lock = threading.Lock()
+
+    def changed():
+        with lock:
+            show(sum(made.values(), Counts()))
+
     try:
         for backing, log in logs.items():
+            # libFuzzer adds to it what this round finds, and the next one begins with that.
+            corpus = OUT / f"corpus-{backing}"
+            corpus.mkdir(exist_ok=True)
             # What makes the driver fail is kept beside the log.
             command = ["gpumem-fuzz", "--calls", 0, "--seed", seed % 0xffffffff + 1, "--save", OUT / f"fuzz-{backing}",
-                       f"-max_total_time={seconds}"]
-            with log.open("w", encoding="utf-8") as said:
-                running[backing] = subprocess.Popen(_vm(kernel, backing, (), seconds, command), stdin=subprocess.DEVNULL, stdout=said,
-                                                    stderr=subprocess.STDOUT)
+                       "--progress", 5, f"-max_total_time={seconds}", corpus]
+            running[backing] = subprocess.Popen(_vm(kernel, backing, (), seconds, command), stdin=subprocess.DEVNULL,
+                                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+            readers.append(threading.Thread(target=_follow, args=(running[backing].stdout, log, made[backing], changed)))
+            readers[-1].start()
         statuses = {backing: process.wait() for backing, process in running.items()}
     except BaseException:
         for process in running.values():
             process.terminate()
             process.wait()
         raise
+    finally:
+        for reader in readers:
+            reader.join()
     return judge_fuzz(kernel, seed, logs, statuses)
+
+
+def _follow(stream, log, counts, changed):
+    """Log what a guest says, and read its numbers."""
+    with stream, log.open("w", encoding="utf-8") as said:
+        for line in stream:
+            said.write(line)
+            said.flush()
+            if counts.read(line):
+                changed()
 
 
 def judge_fuzz(kernel, seed, logs, statuses):
@@ -86,11 +113,12 @@ def judge_fuzz(kernel, seed, logs, statuses):
     total, wrong = Counts(), ""
     for backing, log in logs.items():
         made = Counts()
-        for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        text = log.read_text(encoding="utf-8", errors="replace")
+        for line in text.splitlines():
             made.read(line)
         total += made
         if statuses[backing]:
             wrong = wrong or f"gpumem-fuzz with seed {seed} on {kernel} {backing} failed with status {statuses[backing]}: see {log}"
-        elif not made.calls:
+        elif not _END_OF_FUZZ.search(text):
             wrong = wrong or f"gpumem-fuzz with seed {seed} on {kernel} {backing} did not say how many calls it made: see {log}"
     return total, wrong
