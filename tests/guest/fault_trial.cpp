@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "fault_trial.hpp"
 
+#include "support/kernel_config.hpp"
 #include "support/page_owner.hpp"
 
 #include <sys/ioctl.h>
@@ -55,6 +56,10 @@ void Fault::TearDownTestSuite() {
 }
 
 void Fault::SetUp() {
+    // The kernel with KASAN is the debug kernel, which must have it.
+    ASSERT_TRUE(FaultInjection::is_there() ||
+                !support::is_configured("KASAN").value_or(false))
+        << "the debug kernel has no /proc/self/fail-nth";
     if (!FaultInjection::is_there())
         GTEST_SKIP() << "this kernel injects no faults: it has no "
                         "/proc/self/fail-nth (tools/vm --debug has)";
