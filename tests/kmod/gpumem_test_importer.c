@@ -13,8 +13,10 @@
  *
  *   told N        how often it was told
  *   mapped 0|1
+ *   stale 0|1     mapped, and told since: its pages may be somebody else's
  *   core_pins 0|1 whether this kernel pins for every mapping
- *   sum N         of the first 8 bytes of each page that is mapped
+ *   sum N         of the first 8 bytes of each page that is mapped; of a stale
+ *                 mapping there is no such line
  */
 #include <linux/debugfs.h>
 #include <linux/dma-buf.h>
@@ -46,6 +48,7 @@ struct gpumem_test_importer {
 	struct iosys_map vmap;
 	unsigned long told;
 	bool lazy;
+	bool stale; /* mapped before it was told last */
 	bool pinned;
 };
 
@@ -65,6 +68,7 @@ static void gpumem_test_unmap(struct gpumem_test_importer *imp)
 		dma_buf_unmap_attachment(imp->attach, imp->sgt,
 					 DMA_BIDIRECTIONAL);
 	imp->sgt = NULL;
+	imp->stale = false;
 }
 
 static void gpumem_test_invalidate(struct dma_buf_attachment *attach)
@@ -72,7 +76,9 @@ static void gpumem_test_invalidate(struct dma_buf_attachment *attach)
 	struct gpumem_test_importer *imp = attach->importer_priv;
 
 	imp->told++;
-	if (!imp->lazy)
+	if (imp->lazy)
+		imp->stale = imp->sgt;
+	else
 		gpumem_test_unmap(imp);
 }
 
@@ -290,19 +296,20 @@ static ssize_t gpumem_test_read(struct file *file, char __user *user,
 {
 	struct gpumem_test_importer *imp = file->private_data;
 	char text[128];
-	u64 sum = 0;
 	int length;
 
 	mutex_lock(&imp->lock);
-	if (imp->buf) {
+	/* While it is held nobody is told, so what is not stale stays mapped. */
+	if (imp->buf)
 		dma_resv_lock(imp->buf->resv, NULL);
-		if (imp->sgt)
-			sum = gpumem_test_sum(imp->sgt);
-	}
 	length = scnprintf(text, sizeof(text),
-			   "told %lu\nmapped %d\ncore_pins %d\nsum %llu\n",
-			   imp->told, !!imp->sgt, GPUMEM_DMA_BUF_CORE_PINS,
-			   sum);
+			   "told %lu\nmapped %d\nstale %d\ncore_pins %d\n",
+			   imp->told, !!imp->sgt, imp->stale,
+			   GPUMEM_DMA_BUF_CORE_PINS);
+	if (!imp->stale)
+		length += scnprintf(text + length, sizeof(text) - length,
+				    "sum %llu\n",
+				    imp->sgt ? gpumem_test_sum(imp->sgt) : 0);
 	if (imp->buf)
 		dma_resv_unlock(imp->buf->resv);
 	mutex_unlock(&imp->lock);
