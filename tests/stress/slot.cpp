@@ -49,14 +49,14 @@ std::uint64_t Slot::driver_frame(std::size_t page) const try {
     return 0;
 }
 
-void Slot::check(const std::byte *at, std::size_t page, const Report &report,
-                 Totals &totals, const std::string &where) const {
+void Slot::check(const std::byte *at, const std::byte *mapping,
+                 std::size_t page, const Report &report, Totals &totals,
+                 const std::string &where) const {
     const Stamp expected = stamp(page);
     std::ptrdiff_t word = INTACT;
     touch(expected, [&] { word = first_wrong_word(at, expected); });
     if (word != INTACT)
-        report.wrong(at, expected, word, address(page), driver_frame(page),
-                     where);
+        report.wrong(at, expected, word, mapping, driver_frame(page), where);
     ++totals.pages_verified;
 }
 

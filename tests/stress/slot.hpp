@@ -70,7 +70,14 @@ public:
 
     // With the page locked, through any mapping of it; throw Unreachable:
     void check(const std::byte *at, std::size_t page, const Report &report,
-               Totals &totals, const std::string &where) const;
+               Totals &totals, const std::string &where) const {
+        check(at, at, page, report, totals, where);
+    }
+    // @at: what the kernel copied out of the page.
+    void check_copy(const std::byte *at, std::size_t page, const Report &report,
+                    Totals &totals, const std::string &where) const {
+        check(at, address(page), page, report, totals, where);
+    }
     void write(std::byte *at, std::size_t page, Totals &totals);
 
     // The driver's id of the buffer; 0 if it cannot be asked.
@@ -90,6 +97,11 @@ public:
     std::vector<InPipe> pipes;
 
 private:
+    // @mapping: by which the page was read, whose page frame a report tells.
+    void check(const std::byte *at, const std::byte *mapping, std::size_t page,
+               const Report &report, Totals &totals,
+               const std::string &where) const;
+
     const gpumem::Device *device_ = nullptr;
     std::vector<std::atomic<bool>> busy;
 };

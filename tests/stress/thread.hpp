@@ -81,6 +81,9 @@ private:
                const char *where) {
         slot.check(at, page, report_, totals_, where);
     }
+    void check_copy(const Slot &slot, std::size_t page, const char *where) {
+        slot.check_copy(copy_.data(), page, report_, totals_, where);
+    }
     // All that was written, and some of what was not.
     void check_all(const Slot &slot, const char *where);
 

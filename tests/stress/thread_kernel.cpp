@@ -33,7 +33,7 @@ bool Thread::vm_readv(Slot &slot) {
                    ? cut_short("process_vm_readv", got, slot.stamp(page), {})
                    : cut_short("process_vm_readv", got, slot.stamp(page),
                                {EFAULT});
-    check(slot, copy_.data(), page, "process_vm_readv");
+    check_copy(slot, page, "process_vm_readv");
     return true;
 }
 
@@ -67,7 +67,7 @@ bool Thread::direct_io(Slot &slot) {
     part.l_type = F_UNLCK;
     ::fcntl(disk_.get(), F_OFD_SETLK, &part);
     if (done) {
-        check(slot, copy_.data(), page, "O_DIRECT write");
+        check_copy(slot, page, "O_DIRECT write");
         check(slot, slot.address(page), page, "O_DIRECT read");
     }
     return done;
