@@ -24,7 +24,9 @@ namespace {
 using clock = std::chrono::steady_clock;
 
 const std::filesystem::path MEMORY = "/sys/devices/system/memory";
+// For one attempt, and for a block that nothing keeps.
 constexpr std::chrono::seconds OFFLINE_PATIENCE{10};
+constexpr std::chrono::seconds FREE_PATIENCE{180};
 constexpr std::chrono::seconds CALM_PATIENCE{5};
 constexpr std::chrono::milliseconds GLANCE{50};
 constexpr int ONLINE_TRIES = 300;
@@ -55,11 +57,6 @@ bool is_pinned(const Block &block) {
             return true;
     }
     return false;
-}
-
-// What may keep it: pins, or no memory to move its pages to.
-bool is_held(const Block &block) {
-    return is_pinned(block) || memory_is_short();
 }
 
 std::vector<std::uint64_t> frames_of_buffers() {
@@ -105,7 +102,7 @@ bool Blocks::offline(bool calm) {
         wait_until_calm();
     const auto end = clock::now() + OFFLINE_PATIENCE;
     const auto gone = std::ranges::find_if(blocks_, [&](const Block &block) {
-        return clock::now() < end && !totals_.stop && offline(block);
+        return clock::now() < end && !totals_.stop && offline(block, calm);
     });
     totals_.calm = false;
     if (gone == blocks_.end())
@@ -118,38 +115,59 @@ void Blocks::wait_until_calm() {
     totals_.calm = true;
     const auto end = clock::now() + CALM_PATIENCE;
     while (clock::now() < end && !totals_.stop &&
-           std::ranges::any_of(blocks_, is_pinned))
+           (has_pipes() || std::ranges::any_of(blocks_, is_pinned)))
         std::this_thread::sleep_for(GLANCE);
 }
 
-// Busy is an answer while somebody has pinned a page of it, and for a block
-// that never went before, of which nobody knows what it holds; so is invalid
-// for that: one with a hole never goes.
-bool Blocks::offline(const Block &block) {
-    const auto end = clock::now() + OFFLINE_PATIENCE;
-    bool held = false;
-    int error = 0;
+bool Blocks::has_pipes() const {
+    return std::ranges::any_of(totals_.in_pipes,
+                               [](const auto &pages) { return pages != 0; });
+}
+
+// What may keep it: pins, pages in pipes, which could be anywhere, or no memory
+// to move its pages to.
+bool Blocks::is_held(const Block &block) const {
+    return has_pipes() || is_pinned(block) || memory_is_short();
+}
+
+// Busy, or no end of it, is an answer while something may hold a page of it,
+// and for a block that never went before, of which nobody knows what it holds;
+// so is invalid for that: one with a hole never goes. When all are calm, one
+// that went before must go.
+bool Blocks::offline(const Block &block, bool calm) {
+    const bool before = went_.contains(block.path);
+    const bool must = before && calm;
+    const std::chrono::seconds patience =
+        must ? FREE_PATIENCE : OFFLINE_PATIENCE;
+    const auto end = clock::now() + patience;
     for (;;) {
         const auto left =
             std::chrono::ceil<std::chrono::seconds>(end - clock::now());
-        error =
-            write_offline(block, std::max(left, std::chrono::seconds(1)), held);
-        if (error != EBUSY || held || totals_.stop || clock::now() >= end)
+        bool held = false;
+        const int error = write_offline(
+            block, std::clamp(left, std::chrono::seconds(1), OFFLINE_PATIENCE),
+            held);
+        if (!error) {
+            went_.insert(block.path);
+            return true;
+        }
+        if (error != EBUSY && error != EINTR && (error != EINVAL || before)) {
+            report_.failed(fmt::format("offlining {}: {}", block.path,
+                                       std::strerror(error)));
+            return false;
+        }
+        if (held || totals_.stop || error == EINVAL)
+            return false;
+        if (clock::now() >= end)
             break;
         std::this_thread::sleep_for(GLANCE);
     }
-    const bool before = went_.contains(block.path);
-    if (!error)
-        went_.insert(block.path);
-    else if (error != EBUSY && error != EINTR && (error != EINVAL || before))
-        report_.failed(
-            fmt::format("offlining {}: {}", block.path, std::strerror(error)));
-    else if (before && !held && !totals_.stop)
+    if (must)
         report_.failed(fmt::format(
-            "{} went offline before and did not in {} s, "
-            "with no page pinned and memory left: {}",
-            block.path, OFFLINE_PATIENCE.count(), std::strerror(error)));
-    return !error;
+            "{} went offline before and did not in {} s, with no page pinned "
+            "or in a pipe and memory left",
+            block.path, patience.count()));
+    return false;
 }
 
 // The kernel tries until a signal comes: who pins a page of the block while it

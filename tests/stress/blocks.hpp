@@ -33,7 +33,7 @@ public:
     Blocks(std::mt19937_64 &random, const Report &report, Totals &totals);
 
     // One block goes, and comes back. @calm: when nobody holds a page of it, so
-    // that one must go.
+    // that one that went before must go.
     bool offline(bool calm);
 
     // Whole page blocks in which buffers have pages, one after the other.
@@ -43,7 +43,9 @@ public:
     bool soft_offline();
 
 private:
-    bool offline(const Block &block);
+    [[nodiscard]] bool has_pipes() const;
+    [[nodiscard]] bool is_held(const Block &block) const;
+    bool offline(const Block &block, bool calm);
     int write_offline(const Block &block, std::chrono::seconds patience,
                       bool &held);
     void bring_online(const Block &block);

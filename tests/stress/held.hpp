@@ -7,8 +7,10 @@
 
 #include <gpumem/gpumem.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace stress {
@@ -20,7 +22,18 @@ struct Pinned {
     std::vector<std::uint64_t> frames;
 };
 
+// Counts one while it lives.
+struct CountDown {
+    void operator()(std::atomic<std::uint64_t> *count) const { --*count; }
+};
+using Counted = std::unique_ptr<std::atomic<std::uint64_t>, CountDown>;
+inline Counted count(std::atomic<std::uint64_t> &number) {
+    ++number;
+    return Counted(&number);
+}
+
 struct InPipe {
+    Counted counted; // first, so that it outlives the pipe
     gpumem::UniqueFd out;
     Stamp stamp; // nobody writes the page meanwhile
     std::chrono::steady_clock::time_point since;

@@ -180,7 +180,7 @@ int main(int argc, char **argv) {
         "!--not-alone", options.alone,
         "Others use the device, so do not count what is left at the end");
     app.add_option("--processes", options.processes, "Processes at a time")
-        ->check(CLI::Range(1U, 64U))
+        ->check(CLI::Range(std::size_t{1}, stress::MOST_PROCESSES))
         ->capture_default_str();
     app.add_option("--threads", options.worker.threads, "Threads of a process")
         ->check(CLI::Range(1U, 64U))

@@ -46,6 +46,7 @@ public:
             WorkerOptions worker = options_.worker;
             worker.seed = options_.seed + number_;
             const bool limited = worker.limited = is_next_limited();
+            const std::size_t place = worker.place = free_place();
             ++number_;
             const pid_t child = in_process(
                 [&] {
@@ -57,7 +58,9 @@ public:
                 report_);
             if (child < 0)
                 return; // no memory for one more; later, maybe
-            alive_.emplace(child, Process{.limited = limited, .killed = false});
+            alive_.emplace(
+                child,
+                Process{.place = place, .limited = limited, .killed = false});
         }
     }
 
@@ -129,6 +132,7 @@ public:
 
 private:
     struct Process {
+        std::size_t place;
         bool limited; // by its group
         bool killed;  // by us
     };
@@ -142,7 +146,17 @@ private:
                      });
     }
 
+    [[nodiscard]] std::size_t free_place() const {
+        std::size_t place = 0;
+        while (std::ranges::any_of(alive_, [place](const auto &process) {
+            return process.second.place == place;
+        }))
+            ++place;
+        return place;
+    }
+
     void ended(int status, const Process &process) {
+        totals_.in_pipes[process.place] = 0;
         if (!WIFSIGNALED(status)) {
             ++ends_.by_themselves;
             if (status)

@@ -159,6 +159,10 @@ bool Thread::destroy(Slot &slot) {
 
 bool Thread::dontneed(Slot &slot) {
     compare_all_frames(slot);
+    // Nobody else empties the pipes of a buffer that is not needed, unless all
+    // are to be calm. Some stay, for it may not be purged then.
+    if (below(2))
+        empty_pipes(slot, std::chrono::milliseconds(0));
     slot.pins.clear();
     slot.bo.madvise(GPUMEM_BO_DONTNEED);
     slot.dontneed = true;

@@ -97,7 +97,8 @@ bool Thread::vmsplice(Slot &slot) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC))
         return refused("pipe", {});
-    InPipe pipe{.out = gpumem::UniqueFd(ends[0]),
+    InPipe pipe{.counted = count(totals_.in_pipes[options_.place]),
+                .out = gpumem::UniqueFd(ends[0]),
                 .stamp = slot.stamp(page),
                 .since = std::chrono::steady_clock::now()};
     const gpumem::UniqueFd in(ends[1]);

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -62,6 +63,8 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Move::count)>
                "offlining",  "soft-offlining", "unloading",  "memory pressure",
                "OOM killer", "group's limit",  "other node", "unplug"};
 
+constexpr std::size_t MOST_PROCESSES = 64; // at a time
+
 struct Totals {
     std::array<std::atomic<std::uint64_t>, OP_NAMES.size()> done{};
     // Refused with an error that is documented for the operation.
@@ -89,6 +92,9 @@ struct Totals {
     std::atomic<bool> leave{};
     // Nobody is to hold a page where it is.
     std::atomic<bool> calm{};
+    // Pages that each process has in pipes now; of one that was killed nobody
+    // else counts them down.
+    std::array<std::atomic<std::uint64_t>, MOST_PROCESSES> in_pipes{};
     // Others use the device and memory as well.
     std::atomic<bool> others{};
     // What was wrong first.

@@ -19,6 +19,8 @@ struct WorkerOptions {
     std::uint64_t seed = 0;
     // Lives in a group that has too little memory for it.
     bool limited = false;
+    // Of the process among those at work, less than MOST_PROCESSES.
+    std::size_t place = 0;
     unsigned threads = 2;
     unsigned slots = 12;
     unsigned max_pages = 256;
