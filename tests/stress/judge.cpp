@@ -74,6 +74,11 @@ std::vector<std::string> not_done(const RunOptions &options, const Here &here,
                 fmt::format("not one '{}' was done, though this guest "
                             "can, and {} were tried",
                             MOVE_NAMES[i], totals.moves_refused[i].load()));
+    for (std::size_t i = 0; i < IMPORTERS.size(); ++i)
+        if (!totals.imported[i])
+            found.push_back(
+                fmt::format("not one '{}' importer saw the pages of a buffer",
+                            IMPORTERS[i]));
     if (here.can(Move::unplug) && !(ends.lost_device && totals.met_gone))
         found.emplace_back("nobody used the device while it went away");
     if (!totals.frames_compared)

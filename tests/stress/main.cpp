@@ -85,6 +85,9 @@ void print_end(const Totals &totals, const stress::Ends &ends,
                std::uint64_t moved) {
     print(stress::OP_NAMES, totals.done, totals.refused);
     print(stress::MOVE_NAMES, totals.moves_done, totals.moves_refused);
+    for (std::size_t i = 0; i < stress::IMPORTERS.size(); ++i)
+        fmt::print("{:15} {:9} importers saw the pages\n", stress::IMPORTERS[i],
+                   totals.imported[i].load());
     fmt::print(
         "operations {}, pages written {}, verified {} ({} MiB), buffers "
         "purged {}, processes {} ended, {} killed, {} by the OOM killer, "

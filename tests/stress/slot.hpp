@@ -30,6 +30,11 @@ public:
     // Pages in pipes stay what they are.
     std::vector<InPipe> clear();
 
+    // By pins or pipes, so that its pages cannot be replaced.
+    [[nodiscard]] bool is_held() const {
+        return !pins.empty() || !pipes.empty();
+    }
+
     [[nodiscard]] bool filled() const { return bool(bo); }
     [[nodiscard]] std::size_t pages() const { return versions.size(); }
     [[nodiscard]] std::byte *address(std::size_t page) const {

@@ -9,6 +9,7 @@
 #include "stress/slot.hpp"
 #include "stress/touch.hpp"
 #include "stress/worker.hpp"
+#include "support/test_importer.hpp"
 
 #include <gpumem/gpumem.hpp>
 
@@ -42,6 +43,8 @@ private:
     bool dontneed(Slot &slot);
     bool willneed(Slot &slot);
     bool attach(Slot &slot);
+    bool attach_and_map(const Slot &slot, const support::TestImporter &importer,
+                        std::size_t kind);
     bool outlive(Slot &slot);
     void drop(Slot &slot);
 

@@ -5,19 +5,26 @@
 
 #include "support/test_importer.hpp"
 
-#include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <optional>
+#include <string>
 #include <sys/uio.h>
 #include <system_error>
+#include <thread>
 #include <unistd.h>
 
 using support::PAGE;
 
 namespace stress {
+namespace {
+
+constexpr std::chrono::seconds ATTACH_PATIENCE{10};
+
+} // namespace
 
 bool Thread::vm_readv(Slot &slot) {
     const std::size_t page = below(slot.pages());
@@ -79,20 +86,17 @@ bool Thread::direct_io(Slot &slot) {
 bool Thread::attach(Slot &slot) {
     if (totals_.calm)
         return false;
-    static constexpr std::array KINDS{"static", "told", "lazy"};
-    const gpumem::DmaBuf dmabuf = slot.bo.export_dmabuf();
-    std::optional<support::TestImporter> attached;
+    const std::size_t kind = below(IMPORTERS.size());
+    std::optional<support::TestImporter> opened;
     try {
-        attached.emplace(dmabuf.fd(), KINDS[below(KINDS.size())]);
-        errno = (*attached)("map");
+        opened.emplace();
     } catch (const std::system_error &error) {
         errno = error.code().value();
+        return refused("open of an importer", {});
     }
-    // Busy: its pages must be replaced first, and somebody has one of them now.
-    if (errno)
-        // Most kinds pin for long, and dma-buf hears ENOMEM for a page in use.
-        return refused("attachment", {EBUSY, ENOMEM});
-    const support::TestImporter &importer = *attached;
+    const support::TestImporter &importer = *opened;
+    if (!attach_and_map(slot, importer, kind))
+        return false;
     if (below(2) && (errno = importer("fence")))
         return refused("fence of an importer", {});
     std::uint64_t sum = 0;
@@ -103,10 +107,46 @@ bool Thread::attach(Slot &slot) {
         sum += word;
     }
     const auto seen = importer.get_all();
-    if (seen.at("mapped") && !seen.at("stale") && seen.at("sum") != sum)
+    if (!seen.at("mapped") || seen.at("stale"))
+        return true;
+    if (seen.at("sum") == sum)
+        ++totals_.imported[kind];
+    else
         failed(fmt::format("buffer {}: an importer sees other pages",
                            slot.number));
     return true;
+}
+
+// Who pins for long may need other pages, so nobody may hold those that there
+// are. Compaction does for a moment, and the driver does not wait long for it.
+bool Thread::attach_and_map(const Slot &slot,
+                            const support::TestImporter &importer,
+                            std::size_t kind) {
+    using clock = std::chrono::steady_clock;
+    const bool pins = kind == 0 || importer.get("core_pins");
+    const gpumem::DmaBuf dmabuf = slot.bo.export_dmabuf();
+    const std::string attach =
+        fmt::format("attach {} {}", dmabuf.fd(), IMPORTERS[kind]);
+    const auto end = clock::now() + ATTACH_PATIENCE;
+    for (;;) {
+        int error = importer(attach);
+        if (!error)
+            error = importer("map");
+        if (!error)
+            return true;
+        // dma-buf says ENOMEM for a page that somebody holds.
+        const bool busy = pins && (error == EBUSY || error == ENOMEM);
+        const bool excused =
+            busy && (slot.is_held() || totals_.calm || totals_.stop);
+        if (excused || !busy || clock::now() >= end ||
+            (error == ENOMEM && excuses_.memory_was_short())) {
+            errno = error;
+            return excused ? refused("attachment", {EBUSY, ENOMEM})
+                           : refused("attachment", {});
+        }
+        importer("detach");
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
 }
 
 } // namespace stress

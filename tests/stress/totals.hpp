@@ -63,6 +63,9 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Move::count)>
                "offlining",  "soft-offlining", "unloading",  "memory pressure",
                "OOM killer", "group's limit",  "other node", "unplug"};
 
+// Kinds of the tests' importer. The first pins on every kernel.
+constexpr std::array<std::string_view, 3> IMPORTERS{"static", "told", "lazy"};
+
 constexpr std::size_t MOST_PROCESSES = 64; // at a time
 
 struct Totals {
@@ -71,6 +74,8 @@ struct Totals {
     std::array<std::atomic<std::uint64_t>, OP_NAMES.size()> refused{};
     std::array<std::atomic<std::uint64_t>, MOVE_NAMES.size()> moves_done{};
     std::array<std::atomic<std::uint64_t>, MOVE_NAMES.size()> moves_refused{};
+    // Importers that saw what was in the buffer.
+    std::array<std::atomic<std::uint64_t>, IMPORTERS.size()> imported{};
     std::atomic<std::uint64_t> pages_written{};
     std::atomic<std::uint64_t> pages_verified{};
     std::atomic<std::uint64_t> purged{};
