@@ -7,6 +7,8 @@
 #include "stress/totals.hpp"
 #include "support/system.hpp"
 
+#include <chrono>
+#include <cstdint>
 #include <sys/types.h>
 
 namespace stress {
@@ -21,12 +23,14 @@ public:
     void begin() {
         shortages_ = totals_.shortages;
         begun_ = Refusals::clock::now();
+        if (totals_.others && !limited_)
+            look_at_others(GLANCE);
     }
 
     // For the ENOMEM of a call: memory may have been short since.
     [[nodiscard]] bool memory_was_short() const {
         return limited_ || shortages_ % 2 || shortages_ != totals_.shortages ||
-               (totals_.others && others_take_memory());
+               (totals_.others && others_took_memory());
     }
 
     // The device is being unplugged.
@@ -45,6 +49,23 @@ public:
     }
 
 private:
+    // Since the operation began, or a little earlier: they give memory back
+    // before anybody hears of a call that got none.
+    [[nodiscard]] bool others_took_memory() const {
+        look_at_others({});
+        return totals_.others_took.load() + GRACE >= begun_;
+    }
+
+    // Unless somebody did so less than @age ago: there are many operations.
+    void look_at_others(Refusals::clock::duration age) const {
+        const auto now = Refusals::clock::now();
+        if (now - totals_.others_looked_at.load() < age)
+            return;
+        totals_.others_looked_at = now;
+        if (others_take_memory())
+            totals_.others_took = now;
+    }
+
     // Who else is at work, such as gpumem storm, takes it as huge pages.
     [[nodiscard]] static bool others_take_memory() {
         const auto is = [](const char *key) {
@@ -54,6 +75,8 @@ private:
     }
 
     static constexpr std::uint64_t SHORT_KIB = 64 << 10;
+    static constexpr std::chrono::milliseconds GLANCE{10};
+    static constexpr std::chrono::seconds GRACE{2};
 
     Totals &totals_;
     const Refusals &refusals_;

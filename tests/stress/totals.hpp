@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -102,6 +103,10 @@ struct Totals {
     std::array<std::atomic<std::uint64_t>, MOST_PROCESSES> in_pipes{};
     // Others use the device and memory as well.
     std::atomic<bool> others{};
+    // By the clock of all processes: when somebody looked whether others take
+    // memory, and when they did.
+    std::atomic<std::chrono::steady_clock::time_point> others_looked_at{};
+    std::atomic<std::chrono::steady_clock::time_point> others_took{};
     // What was wrong first.
     std::atomic<bool> has_words{};
     std::array<char, 512> words{};
