@@ -21,7 +21,8 @@
  * or the object's (mops).
  *
  * Returns: 0, -EBUSY if the object is pinned or an importer has it mapped, who is
- * then asked to let go unless the CPU has access just now, -EAGAIN if a lock is held or a fence has not signalled.
+ * then asked to let go unless the CPU has access just now, or
+ * -EAGAIN if a lock is held or a fence has not signalled.
  */
 int gpumem_object_begin_move(struct gpumem_object *bo)
 {
