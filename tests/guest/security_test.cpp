@@ -5,11 +5,13 @@
 #include "support/crumbs.hpp"
 #include "support/debugfs.hpp"
 #include "support/memory_group.hpp"
+#include "support/moves.hpp"
 #include "support/purge.hpp"
 #include "support/system.hpp"
 #include "support/test_importer.hpp"
 
 #include <drm/gpumem_drm.h>
+#include <fmt/format.h>
 #include <gpumem/gpumem.hpp>
 #include <gtest/gtest.h>
 #include <sys/ioctl.h>
@@ -195,6 +197,50 @@ TEST_F(Security, AnImporterThatNeverLetsGoStopsNothingElse) {
     EXPECT_TRUE(support::becomes_purged(other));
     for (const Bo &bo : held)
         EXPECT_FALSE(bo.query().purged);
+}
+
+// Somebody pins for long what an importer never lets go of: the pin waits, and
+// nobody else for it, though it holds the buffer's reservation.
+TEST_F(Security, ALongPinThatNeverEndsStopsNothingElse) {
+    const Device device = Device::open();
+    const Bo bo = device.create(64 * PAGE);
+    const std::uint64_t id = support::object_ids().back();
+    {
+        const auto map = bo.map();
+        std::memset(map.data(), 1, map.size());
+    }
+    const gpumem::DmaBuf dmabuf = bo.export_dmabuf();
+    const support::TestImporter importer(dmabuf.fd(), "lazy");
+    ASSERT_EQ(importer("map"), 0);
+    if (importer.get("core_pins") ||
+        support::read_file("/proc/meminfo").find("CmaTotal") ==
+            std::string::npos)
+        GTEST_SKIP() << "on this kernel it need not wait";
+    ASSERT_EQ(importer("fence"), 0);
+    support::Crumbs crumbs(device, 64);
+
+    const pid_t child = support::start_child([&] {
+        const gpumem::Pin pin = bo.pin(gpumem::PinFor::long_time);
+        return 0;
+    });
+    // Not asking the importer, which takes the reservation that the pin holds.
+    const std::string stack = fmt::format("/proc/{}/stack", child);
+    while (support::read_file(stack).find("dma_resv_wait_timeout") ==
+           std::string::npos)
+        ASSERT_EQ(::waitpid(child, nullptr, WNOHANG), 0) << "it did not wait";
+    for (int i = 0; i < 3; ++i)
+        EXPECT_EQ(support::soft_offline(support::page_frames(id).front()),
+                  EBUSY);
+    EXPECT_GT(support::move_pages(device, 100), 0U);
+    EXPECT_EQ(crumbs.first_wrong(), "");
+    ASSERT_EQ(::waitpid(child, nullptr, WNOHANG), 0) << "it did not wait";
+
+    ::kill(child, SIGKILL);
+    const int status = support::wait_for(child);
+    EXPECT_TRUE(WIFSIGNALED(status));
+    EXPECT_EQ(bo.query().pins, 0U);
+    ASSERT_EQ(importer("signal"), 0);
+    EXPECT_TRUE(support::moves(id));
 }
 
 TEST_F(Security, AMapOffsetOfAnotherFileIsRefused) {

@@ -19,6 +19,7 @@ class Counts:
     failures: int = 0
     operations: int = 0
     calls: int = 0
+    walks_refused: int = 0
 
     def __add__(self, other):
         return Counts(*map(sum, zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)))
@@ -32,6 +33,8 @@ class Counts:
             self.frames_wrong += int(match.group(2))
         elif match := _CALLS.match(line):
             self.calls = int(match.group(1))
+        elif line == "refused":
+            self.walks_refused += 1
         else:
             return False
         return True

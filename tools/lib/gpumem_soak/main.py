@@ -91,7 +91,8 @@ def told(total):
     counts = total.counts
     return (f"{total.seconds / 3600:.2f} h, {total.rounds} rounds: {counts.pages_moved} pages moved, "
             f"{counts.pages_verified * 4096} bytes verified, {counts.operations} operations, {counts.calls} calls fuzzed, "
-            f"{counts.frames} frames drawn and {counts.frames_wrong} wrong, {counts.failures} failures")
+            f"{counts.frames} frames drawn and {counts.frames_wrong} wrong, "
+            f"{counts.walks_refused} walks refused memory, {counts.failures} failures")
 
 
 def _soak(parsed, total, backings):
