@@ -11,7 +11,6 @@
 #include "support/test_importer.hpp"
 
 #include <drm/gpumem_drm.h>
-#include <fmt/format.h>
 #include <gpumem/gpumem.hpp>
 #include <gtest/gtest.h>
 #include <sys/ioctl.h>
@@ -224,7 +223,7 @@ TEST_F(Security, ALongPinThatNeverEndsStopsNothingElse) {
         return 0;
     });
     // Not asking the importer, which takes the reservation that the pin holds.
-    const std::string stack = fmt::format("/proc/{}/stack", child);
+    const std::string stack = "/proc/" + std::to_string(child) + "/stack";
     while (support::read_file(stack).find("dma_resv_wait_timeout") ==
            std::string::npos)
         ASSERT_EQ(::waitpid(child, nullptr, WNOHANG), 0) << "it did not wait";
