@@ -29,13 +29,26 @@ constexpr std::chrono::seconds OFFLINE_PATIENCE{10};
 constexpr std::chrono::seconds FREE_PATIENCE{180};
 constexpr std::chrono::seconds CALM_PATIENCE{5};
 constexpr std::chrono::milliseconds GLANCE{50};
-constexpr int ONLINE_TRIES = 300;
+constexpr int MEMORY_TRIES = 300;
 constexpr std::uint64_t PAGE_BLOCK = 512; // pages
 // Each costs a page of the machine.
 constexpr unsigned MOST_SOFT_OFFLINED = 512;
 
 std::uint64_t hex_in(const std::filesystem::path &file) {
     return std::stoull(support::read_file(file), nullptr, 16);
+}
+
+// Whoever takes memory beside us may have given it back by the time we look:
+// ENOMEM is the call's answer if it stays so, or if memory is short now.
+template <typename Call> int with_memory(Call call) {
+    int error = call();
+    for (int tries = 0;
+         error == ENOMEM && !memory_is_short() && tries < MEMORY_TRIES;
+         ++tries) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        error = call();
+    }
+    return error;
 }
 
 // Whether a buffer that is pinned, or is busy and may be, has a page in the
@@ -195,7 +208,7 @@ int Blocks::write_offline(const Block &block, std::chrono::seconds patience,
 // That takes memory, which may be short now.
 void Blocks::bring_online(const Block &block) {
     int error = 0;
-    for (int tries = 0; tries < ONLINE_TRIES; ++tries) {
+    for (int tries = 0; tries < MEMORY_TRIES; ++tries) {
         error = support::write_errno(block.path + "/state", "online_movable");
         if (!error)
             return;
@@ -212,9 +225,11 @@ bool Blocks::allocate() {
     for (int i = 0; i < 8 && !frames.empty(); ++i) {
         const auto first =
             frames[random_() % frames.size()] / PAGE_BLOCK * PAGE_BLOCK;
-        const int error =
-            support::write_errno("/sys/kernel/debug/gpumem_test_contig",
-                                 fmt::format("{} {}", first, PAGE_BLOCK));
+        const int error = with_memory([&] {
+            return support::write_errno(
+                "/sys/kernel/debug/gpumem_test_contig",
+                fmt::format("{} {}", first, PAGE_BLOCK));
+        });
         if (error && error != EBUSY && !(error == ENOMEM && memory_is_short()))
             report_.failed(
                 fmt::format("contiguous allocation: {}", std::strerror(error)));
@@ -232,8 +247,9 @@ bool Blocks::soft_offline() {
     for (int i = 0;
          i < 16 && !frames.empty() && soft_offlined_ < MOST_SOFT_OFFLINED;
          ++i) {
-        const int error =
-            support::soft_offline(frames[random_() % frames.size()]);
+        const int error = with_memory([&] {
+            return support::soft_offline(frames[random_() % frames.size()]);
+        });
         if (!error) {
             ++soft_offlined_;
             return true;

@@ -19,12 +19,13 @@ class Soak(unittest.TestCase):
         self.assertTrue(counts.read("progress 10 20 0\n"))
         self.assertTrue(counts.read("drawn 8 0\n"))
         self.assertTrue(counts.read("drawn 8 1\n"))
+        self.assertTrue(counts.read("refused\n"))
         self.assertTrue(counts.read("progress 30 40 2\n"))
         self.assertFalse(counts.read("write   5 done   1 refused\n"))
         self.assertTrue(counts.read("calls 600\n"))
         self.assertTrue(counts.read("calls 900, inputs 30, 1 s, 900 calls/s, no kcov, outcomes 5, seed 1\n"))
-        self.assertEqual(counts, Counts(30, 40, 16, 1, 2, 0, 900))
-        self.assertEqual(counts + Counts(1, 1, 1, 1, 1, 1, 1), Counts(31, 41, 17, 2, 3, 1, 901))
+        self.assertEqual(counts, Counts(30, 40, 16, 1, 2, 0, 900, 1))
+        self.assertEqual(counts + Counts(1, 1, 1, 1, 1, 1, 1, 1), Counts(31, 41, 17, 2, 3, 1, 901, 2))
 
     def test_state_survives_and_gives_the_next_seed(self):
         with tempfile.TemporaryDirectory() as directory:

@@ -6,6 +6,7 @@ import re
 
 _PROGRESS = re.compile(r"^progress (\d+) (\d+) (\d+)$")
 _DRAWN = re.compile(r"^drawn (\d+) (\d+)$")
+_REFUSED = re.compile(r"^refused$")
 # So far, and at the end with more behind it.
 _CALLS = re.compile(r"^calls (\d+)(?:, |$)")
 
@@ -33,7 +34,7 @@ class Counts:
             self.frames_wrong += int(match.group(2))
         elif match := _CALLS.match(line):
             self.calls = int(match.group(1))
-        elif line == "refused":
+        elif _REFUSED.match(line):
             self.walks_refused += 1
         else:
             return False
