@@ -27,6 +27,12 @@ class Soak(unittest.TestCase):
         self.assertEqual(counts, Counts(30, 40, 16, 1, 2, 0, 900, 1))
         self.assertEqual(counts + Counts(1, 1, 1, 1, 1, 1, 1, 1), Counts(31, 41, 17, 2, 3, 1, 901, 2))
 
+    def test_rounds_take_turns_or_are_of_the_kind_that_is_wanted(self):
+        self.assertEqual(main.turns_of(["gemfs", "mops"], None), ["gemfs", "mops", "fuzz"])
+        self.assertEqual(main.turns_of(["gemfs"], ["fuzz", "gemfs"]), ["gemfs", "fuzz"])
+        with self.assertRaisesRegex(VmError, "no backing mops"):
+            main.turns_of(["gemfs"], ["mops"])
+
     def test_state_survives_and_gives_the_next_seed(self):
         with tempfile.TemporaryDirectory() as directory:
             path = pathlib.Path(directory, "new", "state.json")

@@ -58,6 +58,8 @@ def parser():
     result.add_argument("--round", metavar="MINUTES", type=_minutes, default=20, help="length of a round (default 20)")
     result.add_argument("--kernel", metavar="SERIES", default=kernels.DEFAULT,
                         help=f"Debian kernel series for the guest (default {kernels.DEFAULT})")
+    result.add_argument("--turn", choices=("gemfs", "mops", FUZZ), action="append",
+                        help="rounds of this kind only; may be given more than once (default: all, in turn)")
     start = result.add_mutually_exclusive_group()
     start.add_argument("--seed", metavar="N", type=_seed, help="of the first round (default: random)")
     start.add_argument("--resume", action="store_true", help="go on from the last round of the soak before")
@@ -95,14 +97,23 @@ def told(total):
             f"{counts.walks_refused} walks refused memory, {counts.failures} failures")
 
 
+def turns_of(backings, wanted):
+    """The kinds of rounds, in their order."""
+    missing = set(wanted or ()) - {*backings, FUZZ}
+    if missing:
+        raise VmError(f"this kernel has no backing {missing.pop()}")
+    return [turn for turn in (*backings, FUZZ) if not wanted or turn in wanted]
+
+
 def _soak(parsed, total, backings):
+    turns = turns_of(backings, parsed.turn)
     begun = time.monotonic()
     before = total.seconds
     line = Line(sys.stderr)
     wrong = ""
     try:
         while not wrong and (left := parsed.hours * 3600 - (time.monotonic() - begun)) >= 30:
-            turn = [*backings, FUZZ][total.rounds % (len(backings) + 1)]
+            turn = turns[total.rounds % len(turns)]
 
             def show(counts):
                 now = total.counts + counts
