@@ -8,3 +8,6 @@ gpumem-own-fdinfo := $(shell [ $(VERSION) -eq 6 ] && [ $(PATCHLEVEL) -lt 5 ] && 
 
 # Virtual drivers are faux devices from 6.15 on; they import without a mapping.
 gpumem-imports-without-map := $(shell [ $(VERSION) -gt 6 ] || [ $(PATCHLEVEL) -ge 15 ] && echo y)
+
+# The kernel's allocator for compressed memory, to compare our store with.
+gpumem-has-zsmalloc := $(subst m,y,$(CONFIG_ZSMALLOC))

@@ -52,6 +52,20 @@ gpumem_filemap_get_folio(struct address_space *mapping, pgoff_t index,
 #define __filemap_get_folio	gpumem_filemap_get_folio
 #endif
 
+/* Before 6.3 the ids of a mount are mapped by a user namespace. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#define mnt_idmap	user_namespace
+#endif
+
+/* Before 6.8 a page is removed for an error, not a folio. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+static inline int generic_error_remove_folio(struct address_space *mapping,
+					     struct folio *folio)
+{
+	return generic_error_remove_page(mapping, &folio->page);
+}
+#endif
+
 /* Before 6.3 the page cache replaces pages. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 static inline void replace_page_cache_folio(struct folio *old,

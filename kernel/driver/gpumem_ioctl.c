@@ -171,6 +171,7 @@ static int gpumem_ioctl_query(struct drm_device *dev, void *data,
 	args->resident_pages = READ_ONCE(bo->resident);
 	args->pins = READ_ONCE(bo->pins);
 	args->moved = READ_ONCE(bo->moved);
+	args->cold_pages = READ_ONCE(bo->cold_pages);
 
 	drm_gem_object_put(obj);
 	return 0;
@@ -199,6 +200,9 @@ static int gpumem_ioctl_stats(struct drm_device *dev, void *data,
 	args->refused_busy = atomic64_read(&count->refused_busy);
 	args->faults = atomic64_read(&count->faults);
 	args->purged = atomic64_read(&count->purged);
+	args->cold_pages = atomic64_read(&count->cold_pages);
+	args->evicted = atomic64_read(&count->evicted);
+	args->restored = atomic64_read(&count->restored);
 	return 0;
 }
 
@@ -206,23 +210,32 @@ static int gpumem_ioctl_madvise(struct drm_device *dev, void *data,
 				struct drm_file *file)
 {
 	struct drm_gpumem_madvise *args = data;
+	enum gpumem_advice advice;
 	struct drm_gem_object *obj;
 	bool retained;
 	int ret;
 
 	if (args->retained || args->pad)
 		return -EINVAL;
-	if (args->advice != GPUMEM_MADV_WILLNEED &&
-	    args->advice != GPUMEM_MADV_DONTNEED)
+	switch (args->advice) {
+	case GPUMEM_MADV_WILLNEED:
+		advice = GPUMEM_WILLNEED;
+		break;
+	case GPUMEM_MADV_DONTNEED:
+		advice = GPUMEM_DONTNEED;
+		break;
+	case GPUMEM_MADV_COLD:
+		advice = GPUMEM_COLD;
+		break;
+	default:
 		return -EINVAL;
+	}
 
 	obj = drm_gem_object_lookup(file, args->handle);
 	if (!obj)
 		return -ENOENT;
 
-	ret = gpumem_object_madvise(to_gpumem_object(obj),
-				    args->advice == GPUMEM_MADV_WILLNEED,
-				    &retained);
+	ret = gpumem_object_madvise(to_gpumem_object(obj), advice, &retained);
 	if (!ret)
 		args->retained = retained;
 	drm_gem_object_put(obj);

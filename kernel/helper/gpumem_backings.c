@@ -6,6 +6,8 @@
 #include <linux/module.h>
 #include <linux/string.h>
 
+#include "../store/gpumem_store.h"
+#include "gpumem_cold.h"
 #include "gpumem_debugfs.h"
 #include "gpumem_hotplug.h"
 #include "gpumem_internal.h"
@@ -90,13 +92,23 @@ static int __init gpumem_helper_init(void)
 	ret = gpumem_purge_init();
 	if (ret)
 		goto err_queue;
-	ret = gpumem_hotplug_init();
+	ret = gpumem_store_init();
 	if (ret)
 		goto err_purge;
+	ret = gpumem_idle_init();
+	if (ret)
+		goto err_store;
+	ret = gpumem_hotplug_init();
+	if (ret)
+		goto err_idle;
 
 	gpumem_debugfs_init();
 	return 0;
 
+err_idle:
+	gpumem_idle_fini();
+err_store:
+	gpumem_store_fini();
 err_purge:
 	gpumem_purge_fini();
 err_queue:
@@ -111,6 +123,8 @@ static void __exit gpumem_helper_exit(void)
 	gpumem_debugfs_fini();
 	WARN_ON(!list_empty(&gpumem_manager.objects));
 	gpumem_hotplug_fini();
+	gpumem_idle_fini();
+	gpumem_store_fini();
 	gpumem_purge_fini();
 	destroy_workqueue(gpumem_revoke_queue);
 	gpumem_drain_lru_batches_end();

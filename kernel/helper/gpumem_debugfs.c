@@ -9,6 +9,8 @@
 #include <linux/mm.h>
 #include <linux/seq_file.h>
 
+#include "../store/gpumem_store.h"
+#include "gpumem_cold.h"
 #include "gpumem_debugfs.h"
 #include "gpumem_internal.h"
 
@@ -142,6 +144,35 @@ static const struct seq_operations gpumem_pages_sops = {
 };
 DEFINE_SEQ_ATTRIBUTE(gpumem_pages);
 
+static int gpumem_store_file_show(struct seq_file *m, void *v)
+{
+	gpumem_store_show(m);
+	gpumem_cold_show(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(gpumem_store_file);
+
+/*
+ * For tests: the number of an object damages one of its compressed pages. Nothing
+ * else could show that damage is found.
+ */
+static int gpumem_corrupt_set(void *data, u64 id)
+{
+	struct gpumem_object *bo;
+	int ret = -ENOENT;
+
+	mutex_lock(&gpumem_manager.lock);
+	list_for_each_entry(bo, &gpumem_manager.objects, link) {
+		if (bo->id != id)
+			continue;
+		ret = gpumem_cold_corrupt(bo);
+		break;
+	}
+	mutex_unlock(&gpumem_manager.lock);
+	return ret;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(gpumem_corrupt_fops, NULL, gpumem_corrupt_set, "%llu\n");
+
 /**
  * gpumem_debugfs_init - make the files
  *
@@ -154,6 +185,10 @@ void gpumem_debugfs_init(void)
 			    &gpumem_objects_fops);
 	debugfs_create_file("pages", 0400, gpumem_debugfs_dir, NULL,
 			    &gpumem_pages_fops);
+	debugfs_create_file("store", 0400, gpumem_debugfs_dir, NULL,
+			    &gpumem_store_file_fops);
+	debugfs_create_file_unsafe("corrupt", 0200, gpumem_debugfs_dir, NULL,
+				   &gpumem_corrupt_fops);
 }
 
 /**

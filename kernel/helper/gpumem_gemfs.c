@@ -11,15 +11,16 @@
  *
  *   - A folio is dirty from before it can be mapped until it is freed, and
  *     nothing writes it back: it is never dropped as a clean one, except by our
- *     discard, which cleans those of an object without pins for that purpose.
+ *     discard and evict, which clean those of an object without pins for that
+ *     purpose.
  *   - The mapping is unevictable: reclaim does not look at it.
  *   - The inode is not S_IFREG, and the file that user space maps has a path to
  *     another inode: nobody can open, truncate or punch it.
  *   - address_space_operations has no error_remove_folio: a poisoned page stays
  *     in its slot.
  *
- * Then only our migrate_folio, reback and discard and the freeing of the object
- * take a folio out of a slot. The first three look at the pin count under
+ * Then only our migrate_folio, reback, discard and evict and the freeing of the object
+ * take a folio out of a slot. All but the last look at the pin count under
  * gpumem_object.lock, the last happens when nobody can hold a pin. A folio that
  * the kernel has isolated or unmapped at the time of a pin is refused by
  * migrate_folio and put back.
@@ -56,6 +57,7 @@
 
 #include <drm/gpumem_drm.h>
 
+#include "gpumem_cold.h"
 #include "gpumem_gemfs.h"
 #include "gpumem_internal.h"
 #include "gpumem_trace.h"
@@ -254,7 +256,8 @@ static void gpumem_gemfs_commit(struct gpumem_object *bo, pgoff_t first,
  * @count: number of slots
  * @flags: GPUMEM_POPULATE_*
  *
- * Returns: 0, -ENOMEM, or -EINTR when the task is being killed.
+ * Returns: 0, -ENOMEM, -EINTR when the task is being killed, or -EIO if a page in the
+ * compressed store is damaged.
  */
 int gpumem_gemfs_populate(struct gpumem_object *bo, pgoff_t first,
 			  pgoff_t count, unsigned int flags)
@@ -284,6 +287,7 @@ int gpumem_gemfs_populate(struct gpumem_object *bo, pgoff_t first,
 			break;
 		}
 		if (!folio_test_uptodate(folio)) {
+			ret = gpumem_cold_load(bo, i, &folio->page);
 			folio_mark_dirty(folio);
 			if (flags & GPUMEM_POPULATE_LONGTERM)
 				gpumem_gemfs_set_safe(bo, i, true);
@@ -294,12 +298,19 @@ int gpumem_gemfs_populate(struct gpumem_object *bo, pgoff_t first,
 		folio_unlock(folio);
 		folio_put(folio);
 		cond_resched();
+		if (ret) {
+			/* This one goes as well. */
+			i++;
+			break;
+		}
 	}
 
 	if (added)
 		gpumem_gemfs_commit(bo, first, i - first, !ret);
-	if (!ret)
+	if (!ret) {
 		gpumem_object_add_resident(bo, added);
+		gpumem_cold_settle(bo, first, count);
+	}
 	return ret;
 }
 
@@ -483,6 +494,9 @@ const struct gpumem_backing gpumem_gemfs_backing = {
 	.populate = gpumem_gemfs_populate,
 	.reback = gpumem_gemfs_reback,
 	.discard = gpumem_gemfs_discard,
+	.evict_begin = gpumem_gemfs_evict_begin,
+	.evict_end = gpumem_gemfs_evict_end,
+	.age = gpumem_gemfs_age,
 	.set_pinned = gpumem_gemfs_set_pinned,
 	.lookup = gpumem_gemfs_lookup,
 	.mmap = gpumem_gemfs_mmap,

@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 struct folio;
+struct gpumem_compressor;
 struct gpumem_object;
 struct vm_area_struct;
 
@@ -13,6 +14,12 @@ struct vm_area_struct;
 struct folio *gpumem_gemfs_slot(struct gpumem_object *bo, pgoff_t index);
 int gpumem_gemfs_populate(struct gpumem_object *bo, pgoff_t first,
 			  pgoff_t count, unsigned int flags);
+
+/* gpumem_gemfs_evict.c */
+int gpumem_gemfs_evict_begin(struct gpumem_object *bo, pgoff_t index,
+			     struct gpumem_compressor *c);
+int gpumem_gemfs_evict_end(struct gpumem_object *bo, pgoff_t index, bool go);
+void gpumem_gemfs_age(struct gpumem_object *bo);
 
 /* gpumem_gemfs_map.c */
 int gpumem_gemfs_mmap(struct gpumem_object *bo, struct vm_area_struct *vma);

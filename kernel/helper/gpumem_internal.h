@@ -16,6 +16,8 @@
 /* For callers who must not fail because their task is being killed. */
 #define GPUMEM_POPULATE_UNKILLABLE	BIT(1)
 
+struct gpumem_compressor;
+
 /**
  * struct gpumem_backing - how the pages of an object are kept
  *
@@ -55,9 +57,11 @@ struct gpumem_backing {
 
 	/**
 	 * @populate: make @count pages from @first resident, all or none, with
-	 * GPUMEM_POPULATE_* in @flags. &gpumem_object.lock is held.
+	 * GPUMEM_POPULATE_* in @flags, with what gpumem_cold_load() says is in
+	 * them. &gpumem_object.lock is held.
 	 *
-	 * Returns: 0, -ENOMEM, or -EINTR when the task is being killed.
+	 * Returns: 0, -ENOMEM, -EINTR when the task is being killed, or -EIO if
+	 * a page in the compressed store is damaged.
 	 */
 	int (*populate)(struct gpumem_object *bo, pgoff_t first, pgoff_t count,
 			unsigned int flags);
@@ -90,6 +94,34 @@ struct gpumem_backing {
 	 * Returns: the number of pages that went, or -EAGAIN.
 	 */
 	long (*discard)(struct gpumem_object *bo, bool force);
+
+	/**
+	 * @evict_begin: for a page that is to be given up and whose contents are
+	 * kept elsewhere: take it out of all mappings and, if nobody else uses
+	 * it, compress it into @c. From then on whoever uses it is found out by
+	 * @evict_end, which is called if and only if this succeeds. Only
+	 * trylocks. &gpumem_object.lock and the reservation are held over both,
+	 * and there is no pin. NULL if the pages are not ours. See gpumem_cold.c.
+	 *
+	 * Returns: 0, -ENOENT if there is no page or it has to stay for good, or
+	 * -EAGAIN if it is in use for now.
+	 */
+	int (*evict_begin)(struct gpumem_object *bo, pgoff_t index,
+			   struct gpumem_compressor *c);
+
+	/**
+	 * @evict_end: free the page, unless it has been used since @evict_begin
+	 * or @go is false. Only trylocks.
+	 *
+	 * Returns: 0 if it is gone, or -EAGAIN.
+	 */
+	int (*evict_end)(struct gpumem_object *bo, pgoff_t index, bool go);
+
+	/**
+	 * @age: take all pages out of user mappings, so that the next touch is a
+	 * fault. &gpumem_object.lock is held.
+	 */
+	void (*age)(struct gpumem_object *bo);
 
 	/**
 	 * @lookup: the page at @index, NULL if it is not resident.

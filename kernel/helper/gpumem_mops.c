@@ -37,6 +37,8 @@
 #include <drm/drm_vma_manager.h>
 #include <drm/gpumem_drm.h>
 
+#include "../store/gpumem_store.h"
+#include "gpumem_cold.h"
 #include "gpumem_internal.h"
 #include "gpumem_trace.h"
 
@@ -142,6 +144,9 @@ static int gpumem_mops_populate(struct gpumem_object *bo, pgoff_t first,
 		page->index = i;
 		list_add_tail(&page->lru, &fresh);
 		added++;
+		ret = gpumem_cold_load(bo, i, page);
+		if (ret)
+			break;
 		cond_resched();
 	}
 
@@ -155,8 +160,10 @@ static int gpumem_mops_populate(struct gpumem_object *bo, pgoff_t first,
 		if (gfp & __GFP_MOVABLE)
 			gpumem_object_got_page(bo, page);
 	}
-	if (!ret)
+	if (!ret) {
 		gpumem_object_add_resident(bo, added);
+		gpumem_cold_settle(bo, first, count);
+	}
 	return ret;
 }
 
@@ -350,6 +357,39 @@ static long gpumem_mops_discard(struct gpumem_object *bo, bool force)
 	return freed ?: -EAGAIN;
 }
 
+/* PFN mappings give nobody a reference, and faults wait for the object's lock. */
+static int gpumem_mops_evict_begin(struct gpumem_object *bo, pgoff_t index,
+				   struct gpumem_compressor *c)
+{
+	struct page *page = bo->pages[index];
+
+	if (!page || PageHWPoison(page))
+		return -ENOENT;
+	gpumem_mops_revoke(bo, index);
+	gpumem_compress(c, page);
+	return 0;
+}
+
+static int gpumem_mops_evict_end(struct gpumem_object *bo, pgoff_t index,
+				 bool go)
+{
+	struct page *page = bo->pages[index];
+
+	if (!go || !trylock_page(page))
+		return -EAGAIN;
+	gpumem_mops_set_slot(bo, index, NULL);
+	gpumem_mops_release_locked(bo, page);
+	gpumem_object_add_resident(bo, -1);
+	return 0;
+}
+
+static void gpumem_mops_age(struct gpumem_object *bo)
+{
+	unmap_mapping_range(bo->base.dev->anon_inode->i_mapping,
+			    drm_vma_node_offset_addr(&bo->base.vma_node),
+			    bo->base.size, 1);
+}
+
 static int gpumem_mops_reback(struct gpumem_object *bo)
 {
 	pgoff_t i, n = gpumem_object_pages(bo);
@@ -408,6 +448,9 @@ const struct gpumem_backing gpumem_mops_backing = {
 	.populate = gpumem_mops_populate,
 	.reback = gpumem_mops_reback,
 	.discard = gpumem_mops_discard,
+	.evict_begin = gpumem_mops_evict_begin,
+	.evict_end = gpumem_mops_evict_end,
+	.age = gpumem_mops_age,
 	.lookup = gpumem_mops_lookup,
 	.mmap = gpumem_mops_mmap,
 	.vmap = gpumem_object_vmap_pages,

@@ -21,6 +21,8 @@
  *             | can be told has it mapped     | its fences have signalled
  *   purgeable | movable or unmovable, advised | the shrinker as well
  *             | DONTNEED, and not exported    |
+ *   cold      | no memory; the contents are   | -
+ *             | in the compressed store       |
  *   purged    | the contents were taken; a    | -
  *             | touch is SIGBUS               |
  *
@@ -41,7 +43,13 @@
  *   purgeable -> purged    the shrinker, if there is no pin, no dma-buf, no
  *                          unsignalled fence and no foreign reference on any
  *                          page of the object
- *   purged   -> empty      advised WILLNEED
+ *   purged   -> empty      advised WILLNEED or COLD
+ *   movable, unmovable -> cold   advised COLD, or idle when memory is short, if
+ *                          there is no pin, no dma-buf, no unsignalled fence and no
+ *                          foreign reference on the page (gpumem_cold.c)
+ *   cold     -> movable    populate: touch, pin. The contents come back, or it is
+ *                          an error and they stay where they are.
+ *   cold     -> purged     with the object, as purgeable
  *   any      -> empty      object freed. An isolated page loses its owner and
  *                          is freed by the kernel when it drops its reference;
  *                          so does a page that somebody else has a reference of.
@@ -63,12 +71,15 @@
  *       gpumem_object.vmap_lock (of an importing object, then the exporter's)
  *       gpumem_manager.lock
  *         gpumem_object.lock (under either)
+ *           gpumem_compressor.lock (giving pages up; reclaim trylocks it, as memory
+ *                               is allocated under it)
  *           page lock           (making and freeing pages)
+ *             gpumem_decompressor.lock (a page comes back; a leaf)
  *             page table locks  (fault)
  *             i_mmap_rwsem      (unmapping)
  *
- *   gpumem_file.lock, gpumem_purgeable_lock   (leaves: nothing is locked under
- *                               them)
+ *   gpumem_file.lock, gpumem_purgeable_lock, gpumem_idle_lock,
+ *   gpumem_slot_class.lock      (leaves: nothing is locked under them)
  *
  * Callbacks of the kernel run inside memory compaction, which can run inside
  * any allocation, also one that is made under any of these locks, except under
@@ -90,6 +101,7 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_print.h>
 
+#include "gpumem_cold.h"
 #include "gpumem_internal.h"
 
 /* Pages between two looks at how much memory is left. */
@@ -120,6 +132,7 @@ void gpumem_object_free(struct drm_gem_object *obj)
 
 	cancel_work_sync(&bo->revoke);
 	gpumem_purge_forget(bo);
+	gpumem_idle_forget(bo);
 
 	mutex_lock(&mgr->lock);
 	list_del(&bo->link);
@@ -128,6 +141,7 @@ void gpumem_object_free(struct drm_gem_object *obj)
 	atomic64_dec(&gpumem_counters.objects);
 	atomic64_sub(obj->size, &gpumem_counters.bytes);
 
+	gpumem_cold_fini(bo);
 	bo->backing->fini(bo);
 	drm_gem_object_release(obj);
 	mutex_destroy(&bo->vmap_lock);
@@ -174,6 +188,7 @@ gpumem_object_alloc(struct drm_device *dev, size_t size,
 		lockdep_set_class(&bo->vmap_lock, &gpumem_import_vmap_key);
 	INIT_LIST_HEAD(&bo->purge_link);
 	INIT_LIST_HEAD(&bo->mappings);
+	gpumem_cold_init(bo);
 	INIT_WORK(&bo->revoke, gpumem_object_revoke_work);
 	bo->backing = backing;
 	bo->import = import;
@@ -204,6 +219,7 @@ gpumem_object_alloc(struct drm_device *dev, size_t size,
 	mutex_lock(&mgr->lock);
 	list_add_tail(&bo->link, &mgr->objects);
 	mutex_unlock(&mgr->lock);
+	gpumem_idle_add(bo);
 
 	return bo;
 

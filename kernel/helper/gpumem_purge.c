@@ -15,6 +15,7 @@
 #include <linux/wait.h>
 
 #include "../compat/gpumem_compat_shrinker.h"
+#include "gpumem_cold.h"
 #include "gpumem_internal.h"
 #include "gpumem_lru.h"
 #include "gpumem_trace.h"
@@ -49,10 +50,11 @@ void gpumem_purge_forget(struct gpumem_object *bo)
  * gpumem_purge_touch - an object is used
  * @bo: the object
  *
- * Puts it at the end of the list if it is in there.
+ * Puts it at the end of the list if it is in there. It is not idle either.
  */
 void gpumem_purge_touch(struct gpumem_object *bo)
 {
+	WRITE_ONCE(bo->touched, jiffies);
 	if (!READ_ONCE(bo->dontneed))
 		return;
 	spin_lock(&gpumem_purgeable_lock);
@@ -85,7 +87,8 @@ static void gpumem_purge_recount(struct gpumem_object *bo)
 	unsigned long pages;
 
 	spin_lock(&gpumem_purgeable_lock);
-	pages = gpumem_purge_is_allowed(bo) ? READ_ONCE(bo->resident) : 0;
+	pages = gpumem_purge_is_allowed(bo) ?
+		READ_ONCE(bo->resident) + gpumem_cold_weight(bo) : 0;
 	atomic_long_add(pages - bo->purgeable, &gpumem_purgeable_pages);
 	bo->purgeable = pages;
 	spin_unlock(&gpumem_purgeable_lock);
@@ -167,10 +170,37 @@ void gpumem_purge_drop_export(struct gpumem_object *bo)
 	gpumem_purge_recount(bo);
 }
 
+/*
+ * Everything that is left of an object, with the object locked. What others use of
+ * it is theirs.
+ */
+static void gpumem_purge_rest(struct gpumem_object *bo)
+{
+	bo->backing->discard(bo, true);
+	gpumem_cold_forget(bo);
+}
+
+/*
+ * A damaged object that nobody needs is as good as purged. Waiting for the shrinker
+ * would leave its user without a way to have it whole again.
+ */
+static void gpumem_purge_damaged(struct gpumem_object *bo)
+{
+	unsigned long pages = bo->resident + bo->cold_pages;
+
+	if (!gpumem_purge_is_allowed(bo) || bo->purge == GPUMEM_PURGED)
+		return;
+	gpumem_purge_rest(bo);
+	WRITE_ONCE(bo->purge, GPUMEM_PURGED);
+	atomic64_add(pages, &gpumem_counters.purged);
+	trace_gpumem_purge(bo->id, pages);
+}
+
 /**
  * gpumem_object_madvise - say whether an object's contents are needed
  * @bo: the object
- * @needed: false if the kernel may take the pages and with them the contents
+ * @advice: GPUMEM_DONTNEED if the kernel may take the pages and with them the
+ *	contents, GPUMEM_COLD if it may compress them now
  * @retained: receives whether the contents are those that were written
  *
  * A buffer whose contents were taken gives SIGBUS when it is touched and cannot
@@ -179,8 +209,10 @@ void gpumem_purge_drop_export(struct gpumem_object *bo)
  * Returns: 0, -EOPNOTSUPP if the pages are another device's, or -EINTR when the
  * task is being killed.
  */
-int gpumem_object_madvise(struct gpumem_object *bo, bool needed, bool *retained)
+int gpumem_object_madvise(struct gpumem_object *bo, enum gpumem_advice advice,
+			  bool *retained)
 {
+	bool needed = advice != GPUMEM_DONTNEED;
 	int ret;
 
 	if (!bo->backing->discard)
@@ -193,12 +225,15 @@ int gpumem_object_madvise(struct gpumem_object *bo, bool needed, bool *retained)
 	*retained = bo->purge != GPUMEM_PURGED;
 	if (needed && !*retained) {
 		/* What was in use when the others went. */
-		bo->backing->discard(bo, true);
+		gpumem_purge_rest(bo);
 		WRITE_ONCE(bo->purge, GPUMEM_KEPT);
 	}
 	gpumem_purge_set_dontneed(bo, !needed);
+	if (!needed && bo->damaged)
+		gpumem_purge_damaged(bo);
 	mutex_unlock(&bo->lock);
-	return 0;
+
+	return advice == GPUMEM_COLD ? gpumem_cold_advise(bo) : 0;
 }
 EXPORT_SYMBOL_GPL(gpumem_object_madvise);
 
@@ -227,15 +262,35 @@ int gpumem_purge_check(struct gpumem_object *bo)
 	return ret;
 }
 
+/* All pages of an object, with everything locked. Returns whether they went. */
+static bool gpumem_purge_pages(struct gpumem_object *bo, unsigned long *freed)
+{
+	unsigned long weight = gpumem_cold_weight(bo);
+	long ret = bo->resident ? bo->backing->discard(bo, false) : 0;
+
+	*freed = 0;
+	/* Maybe nobody but the kernel's own batches; the next scan will know. */
+	if (ret == -EAGAIN)
+		gpumem_drain_lru_batches();
+	if (ret < 0)
+		return false;
+
+	*freed = ret + weight;
+	ret += gpumem_cold_forget(bo);
+	atomic64_add(ret, &gpumem_counters.purged);
+	trace_gpumem_purge(bo->id, ret);
+	return true;
+}
+
 /* Returns the number of pages that went, 0 if the object has to stay. */
 static unsigned long gpumem_purge_object(struct gpumem_object *bo)
 {
 	unsigned long freed = 0;
-	long ret;
 
 	if (!mutex_trylock(&bo->lock))
 		return 0;
-	if (!gpumem_purge_is_allowed(bo) || !bo->resident ||
+	if (!gpumem_purge_is_allowed(bo) ||
+	    (!bo->resident && !bo->cold_pages) ||
 	    !dma_resv_trylock(bo->base.resv))
 		goto out_unlock;
 	if (!dma_resv_test_signaled(bo->base.resv, DMA_RESV_USAGE_BOOKKEEP))
@@ -246,18 +301,10 @@ static unsigned long gpumem_purge_object(struct gpumem_object *bo)
 		WRITE_ONCE(bo->purge, GPUMEM_PURGING);
 	/* Pairs with gpumem_purge_add_export(). */
 	smp_mb();
-	ret = atomic_read(&bo->exports) ? 0 : bo->backing->discard(bo, false);
-	if (ret > 0) {
-		freed = ret;
+	if (!atomic_read(&bo->exports) && gpumem_purge_pages(bo, &freed))
 		WRITE_ONCE(bo->purge, GPUMEM_PURGED);
-		atomic64_add(freed, &gpumem_counters.purged);
-		trace_gpumem_purge(bo->id, freed);
-	} else if (bo->purge == GPUMEM_PURGING) {
+	else if (bo->purge == GPUMEM_PURGING)
 		WRITE_ONCE(bo->purge, GPUMEM_KEPT);
-	}
-	/* Maybe nobody but the kernel's own batches; the next scan will know. */
-	if (ret == -EAGAIN)
-		gpumem_drain_lru_batches();
 
 out_unlock_resv:
 	dma_resv_unlock(bo->base.resv);
@@ -306,7 +353,7 @@ static unsigned long gpumem_purge_scan(struct shrinker *shrinker,
 		bo = list_first_entry(&gpumem_purgeable, struct gpumem_object,
 				      purge_link);
 		list_move_tail(&bo->purge_link, &refused);
-		resident = READ_ONCE(bo->resident);
+		resident = READ_ONCE(bo->resident) + gpumem_cold_weight(bo);
 		allowed = resident && gpumem_purge_is_allowed(bo);
 		scanned += allowed ? resident : 1;
 		bo->scanned = true;

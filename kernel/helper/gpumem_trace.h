@@ -129,6 +129,40 @@ TRACE_EVENT(gpumem_purge,
 	TP_printk("object=%llu pages=%lu", __entry->object, __entry->pages)
 );
 
+TRACE_EVENT(gpumem_evict,
+	TP_PROTO(u64 object, unsigned long index, unsigned int bytes),
+	TP_ARGS(object, index, bytes),
+	TP_STRUCT__entry(
+		__field(u64, object)
+		__field(unsigned long, index)
+		__field(unsigned int, bytes)
+	),
+	TP_fast_assign(
+		__entry->object = object;
+		__entry->index = index;
+		__entry->bytes = bytes;
+	),
+	TP_printk("object=%llu index=%lu bytes=%u",
+		  __entry->object, __entry->index, __entry->bytes)
+);
+
+TRACE_EVENT(gpumem_restore,
+	TP_PROTO(u64 object, unsigned long index, int ret),
+	TP_ARGS(object, index, ret),
+	TP_STRUCT__entry(
+		__field(u64, object)
+		__field(unsigned long, index)
+		__field(int, ret)
+	),
+	TP_fast_assign(
+		__entry->object = object;
+		__entry->index = index;
+		__entry->ret = ret;
+	),
+	TP_printk("object=%llu index=%lu ret=%d",
+		  __entry->object, __entry->index, __entry->ret)
+);
+
 #endif /* _GPUMEM_TRACE_H_ */
 
 #undef TRACE_INCLUDE_PATH

@@ -92,7 +92,8 @@ struct drm_gpumem_mmap_offset {
  * fences, after which the call may be made again), EOVERFLOW (pin count would
  * wrap), EBUSY (GPUMEM_PIN_LONGTERM: a page has to be replaced and is in use, or
  * pinned for a short time), EHWPOISON (GPUMEM_PIN_LONGTERM: a page cannot be
- * read), ENODATA (the contents were purged: see struct drm_gpumem_madvise).
+ * read), ENODATA (the contents were purged: see struct drm_gpumem_madvise), EIO (a
+ * compressed page was damaged: likewise).
  */
 struct drm_gpumem_pin {
 	/** @handles: user pointer to an array of __u32 GEM handles. */
@@ -107,6 +108,8 @@ struct drm_gpumem_pin {
 #define GPUMEM_MADV_WILLNEED	0
 /** Nobody needs the contents; the kernel may take the pages. */
 #define GPUMEM_MADV_DONTNEED	1
+/** The contents are needed, but not soon; the kernel may keep them compressed. */
+#define GPUMEM_MADV_COLD	2
 
 /**
  * struct drm_gpumem_madvise - say whether a buffer's contents are needed
@@ -116,7 +119,15 @@ struct drm_gpumem_pin {
  * longest unused first, unless the buffer is pinned, was exported or named,
  * has an unsignalled fence, or somebody uses one of its pages. A purged buffer gives
  * SIGBUS when it is touched and cannot be pinned or exported, until it is advised
- * GPUMEM_MADV_WILLNEED: then it reads as zeros.
+ * GPUMEM_MADV_WILLNEED or GPUMEM_MADV_COLD: then it reads as zeros.
+ *
+ * GPUMEM_MADV_COLD compresses the buffer's pages before it returns: those that get
+ * smaller by it and that nobody else uses at the time. What stays, stays, and is no
+ * error: all of a buffer that is pinned, was exported or named, or has an unsignalled
+ * fence. The contents come back, page by page, when they are touched, and all of them
+ * with a pin. A page for which there is no memory then is SIGBUS, or ENOMEM to a pin,
+ * and stays compressed; one whose compressed bytes were damaged is SIGBUS or EIO, and
+ * the buffer is purged when it is advised GPUMEM_MADV_DONTNEED.
  *
  * Errors: ENOENT (no such handle), EINVAL (unknown advice, a field that must be 0
  * is not), EOPNOTSUPP (an imported buffer), EINTR (killed while waiting).
@@ -166,6 +177,8 @@ struct drm_gpumem_query {
 	__u64 file_pins;
 	/** @moved: times that a page of this buffer was moved. */
 	__u64 moved;
+	/** @cold_pages: pages that are compressed; not in @resident_pages. */
+	__u64 cold_pages;
 };
 
 /** How the pages of buffers are made movable. */
@@ -221,6 +234,12 @@ struct drm_gpumem_stats {
 	__u64 faults;
 	/** @purged: pages taken from buffers advised GPUMEM_MADV_DONTNEED. */
 	__u64 purged;
+	/** @cold_pages: a state: pages that are compressed now. */
+	__u64 cold_pages;
+	/** @evicted: pages compressed. */
+	__u64 evicted;
+	/** @restored: pages that came back from being compressed. */
+	__u64 restored;
 };
 
 #define DRM_IOCTL_GPUMEM_CREATE \

@@ -16,6 +16,7 @@
 #include <linux/mutex.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include <drm/drm_gem.h>
 
@@ -45,6 +46,16 @@ struct gpumem_config {
 	 * helper do; for comparison.
 	 */
 	bool unmovable;
+};
+
+/** enum gpumem_advice - GPUMEM_MADV_* of the uapi */
+enum gpumem_advice {
+	/** @GPUMEM_WILLNEED: the contents are needed. */
+	GPUMEM_WILLNEED,
+	/** @GPUMEM_DONTNEED: nobody needs the contents. */
+	GPUMEM_DONTNEED,
+	/** @GPUMEM_COLD: the contents are needed, but not soon. */
+	GPUMEM_COLD,
 };
 
 /** enum gpumem_purge - where an object is on the way to losing its contents */
@@ -118,6 +129,39 @@ struct gpumem_object {
 
 	/** @purge_link: in the list of purgeable objects; see gpumem_purge.c. */
 	struct list_head purge_link;
+
+	/**
+	 * @cold: what is in the compressed store, by slot; see gpumem_cold.c.
+	 * Changed under @lock.
+	 */
+	struct xarray cold;
+
+	/** @cold_pages: pages in @cold that have no memory. Written under @lock. */
+	unsigned long cold_pages;
+
+	/** @cold_bytes: bytes that they take in the store. Under @lock. */
+	unsigned long cold_bytes;
+
+	/** @damaged: a page in @cold could not be brought back. Under @lock. */
+	bool damaged;
+
+	/** @touched: jiffies of the last touch that was seen. */
+	unsigned long touched;
+
+	/** @looked: jiffies when its mappings were taken; see gpumem_idle.c. */
+	unsigned long looked;
+
+	/** @looking: @looked is valid; see gpumem_idle.c. */
+	bool looking;
+
+	/** @idle_next: slot at which the shrinker goes on; see gpumem_idle.c. */
+	pgoff_t idle_next;
+
+	/** @idle_scanned: the shrinker is at work on it; see gpumem_idle.c. */
+	bool idle_scanned;
+
+	/** @idle_link: in the list of buffers that may be idle. */
+	struct list_head idle_link;
 
 	/** @resident: pages that have memory. Written under @lock. */
 	unsigned long resident;
@@ -197,6 +241,12 @@ struct gpumem_counters {
 	atomic64_t faults;
 	/** @purged: event: a page was taken because nobody needed it. */
 	atomic64_t purged;
+	/** @cold_pages: state: pages that are in the compressed store only. */
+	atomic64_t cold_pages;
+	/** @evicted: event: a page went to the compressed store. */
+	atomic64_t evicted;
+	/** @restored: event: a page came back from it. */
+	atomic64_t restored;
 };
 
 extern struct gpumem_counters gpumem_counters;
@@ -211,7 +261,7 @@ int gpumem_object_pin(struct gpumem_object *bo);
 int gpumem_object_pin_longterm(struct gpumem_object *bo);
 void gpumem_object_unpin(struct gpumem_object *bo);
 void gpumem_object_unpin_many(struct gpumem_object *bo, unsigned int pins);
-int gpumem_object_madvise(struct gpumem_object *bo, bool needed,
+int gpumem_object_madvise(struct gpumem_object *bo, enum gpumem_advice advice,
 			  bool *retained);
 
 void gpumem_device_unplug(struct drm_device *dev);

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Backing "gemfs": giving up pages whose contents are kept elsewhere. What a page
+ * in a slot is stands at the top of gpumem_gemfs.c, the steps at the top of
+ * gpumem_cold.c.
+ *
+ * Between the two steps the folio is not locked, since memory is allocated there.
+ * It has been made clean: whoever writes to it meanwhile makes it dirty, by a
+ * fault or when a mapping or a reference for writing goes, and whoever still may
+ * write holds a reference. The kernel drops a clean folio without other users, and
+ * nothing else, so what it drops is what was compressed. Nobody but us has it do
+ * so: the mapping is unevictable and its inode in no list. A page that the hardware
+ * gives up on in between may be dropped as well; its contents were saved.
+ */
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+
+#include "../store/gpumem_store.h"
+#include "gpumem_gemfs.h"
+#include "gpumem_internal.h"
+
+/**
+ * gpumem_gemfs_evict_begin - &gpumem_backing.evict_begin
+ * @bo: the object, locked
+ * @index: the slot
+ * @c: receives what was in it
+ *
+ * Returns: 0, -ENOENT, or -EAGAIN.
+ */
+int gpumem_gemfs_evict_begin(struct gpumem_object *bo, pgoff_t index,
+			     struct gpumem_compressor *c)
+{
+	struct folio *folio = gpumem_gemfs_slot(bo, index);
+	int ret = -EAGAIN;
+
+	if (!folio)
+		return -ENOENT;
+	if (!folio_trylock(folio))
+		return -EAGAIN;
+	if (PageHWPoison(&folio->page)) {
+		ret = -ENOENT;
+		goto out_unlock;
+	}
+	/* Spares the mappings of a page that has to stay anyway. */
+	if (folio_ref_count(folio) != 1 + gpumem_folio_mapcount(folio))
+		goto out_unlock;
+	unmap_mapping_pages(bo->inode->i_mapping, index, 1, false);
+	/* Only the cache's is left, and without PTEs nobody gets one that lasts. */
+	if (folio_ref_count(folio) != 1)
+		goto out_unlock;
+
+	gpumem_compress(c, &folio->page);
+	folio_clear_dirty(folio);
+	ret = 0;
+out_unlock:
+	folio_unlock(folio);
+	return ret;
+}
+
+/**
+ * gpumem_gemfs_evict_end - &gpumem_backing.evict_end
+ * @bo: the object, locked
+ * @index: the slot
+ * @go: false if the page has to stay
+ *
+ * Returns: 0 if the page is gone, or -EAGAIN.
+ */
+int gpumem_gemfs_evict_end(struct gpumem_object *bo, pgoff_t index, bool go)
+{
+	struct folio *folio;
+
+	if (go)
+		invalidate_mapping_pages(bo->inode->i_mapping, index, index);
+	folio = gpumem_gemfs_slot(bo, index);
+	if (folio) {
+		folio_mark_dirty(folio);
+		return -EAGAIN;
+	}
+	gpumem_object_add_resident(bo, -1);
+	return 0;
+}
+
+/**
+ * gpumem_gemfs_age - &gpumem_backing.age
+ * @bo: the object, locked
+ */
+void gpumem_gemfs_age(struct gpumem_object *bo)
+{
+	unmap_mapping_pages(bo->inode->i_mapping, 0, gpumem_object_pages(bo),
+			    false);
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Moving a store page: what is done when the kernel asks for one, by policy, and
+ * packing, which nobody asks for. The states of a page and the locks stand at the
+ * top of gpumem_slots.c.
+ *
+ *   whole     the page is copied to the one that the kernel offers, and stays the
+ *             same page to the store.
+ *   nominate  its fragments go into the fullest pages of its class that have room,
+ *             and the page that the kernel offers goes back unused. If the others
+ *             have no room for all of them, as whole.
+ *   hybrid    as whole; the first request after a while also wakes the packer,
+ *             which empties the sparsest pages in the manner of nominate.
+ */
+#include <linux/bitops.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
+
+#include "gpumem_pool.h"
+#include "gpumem_slots.h"
+#include "gpumem_slots_inside.h"
+
+static atomic_t gpumem_slot_callbacks;
+static DECLARE_WAIT_QUEUE_HEAD(gpumem_slot_callbacks_done);
+
+/**
+ * gpumem_slots_callback_begin - the kernel calls
+ *
+ * A page that is emptied leaves nothing behind that unloading could wait for, so
+ * it waits for this.
+ */
+void gpumem_slots_callback_begin(void)
+{
+	atomic_inc(&gpumem_slot_callbacks);
+}
+
+/**
+ * gpumem_slots_callback_end - the last thing that a callback does
+ */
+void gpumem_slots_callback_end(void)
+{
+	if (atomic_dec_and_test(&gpumem_slot_callbacks))
+		wake_up_all(&gpumem_slot_callbacks_done);
+}
+
+/**
+ * gpumem_slots_callbacks_wait - until no callback is under way
+ */
+void gpumem_slots_callbacks_wait(void)
+{
+	wait_event(gpumem_slot_callbacks_done,
+		   !atomic_read(&gpumem_slot_callbacks));
+}
+
+static void gpumem_slots_count_search(unsigned int steps)
+{
+	steps = min(steps, GPUMEM_STEPS_MAX + 1U);
+	atomic_long_inc(&gpumem_store_counters.steps[steps]);
+}
+
+/*
+ * Move all fragments of a page that is in no list to others. The caller has seen
+ * that they have room.
+ */
+static void gpumem_slots_empty(struct gpumem_slot_page *src)
+{
+	struct gpumem_slot_class *class = src->class;
+	struct gpumem_slot_page *dst;
+	unsigned long moved = 0;
+
+	lockdep_assert_held(&class->lock);
+
+	while (src->taken) {
+		dst = gpumem_slots_fullest(class);
+		gpumem_slots_count_search(1);
+		gpumem_slots_unlist(dst);
+		gpumem_slots_copy(dst, src, __ffs64(src->taken));
+		gpumem_slots_list(dst);
+		moved++;
+	}
+	atomic_long_add(moved, &gpumem_store_counters.objects);
+	atomic_long_add(moved * class->size, &gpumem_store_counters.bytes);
+}
+
+/**
+ * gpumem_slots_begin_move - the kernel wants a page
+ * @sp: the page, locked
+ *
+ * Returns: what to do with it.
+ */
+enum gpumem_slot_move gpumem_slots_begin_move(struct gpumem_slot_page *sp)
+{
+	enum gpumem_slot_move move = GPUMEM_SLOT_MOVE_PAGE;
+	struct gpumem_slot_class *class = sp->class;
+
+	gpumem_store_request();
+
+	spin_lock(&class->lock);
+	if (!gpumem_slots_is_listed(sp)) {
+		spin_unlock(&class->lock);
+		atomic_long_inc(&gpumem_store_counters.refused);
+		return GPUMEM_SLOT_MOVE_LATER;
+	}
+	gpumem_slots_unlist(sp);
+	if (READ_ONCE(gpumem_policy) == GPUMEM_NOMINATE) {
+		if (class->room >= hweight64(sp->taken))
+			gpumem_slots_empty(sp);
+		else
+			atomic_long_inc(&gpumem_store_counters.no_room);
+	}
+	if (!sp->taken)
+		move = GPUMEM_SLOT_MOVE_EMPTIED;
+	spin_unlock(&class->lock);
+
+	if (move == GPUMEM_SLOT_MOVE_EMPTIED)
+		atomic_long_inc(&gpumem_store_counters.emptied);
+	return move;
+}
+
+/**
+ * gpumem_slots_end_move - after GPUMEM_SLOT_MOVE_PAGE
+ * @sp: the page
+ * @dst: the copy, or NULL if there is none
+ */
+void gpumem_slots_end_move(struct gpumem_slot_page *sp, struct page *dst)
+{
+	struct gpumem_slot_class *class = sp->class;
+	bool empty;
+
+	spin_lock(&class->lock);
+	if (dst)
+		sp->page = dst;
+	empty = !sp->taken;
+	gpumem_slots_list(sp);
+	spin_unlock(&class->lock);
+
+	if (dst) {
+		atomic_long_inc(&gpumem_store_counters.whole);
+		atomic_long_add(PAGE_SIZE, &gpumem_store_counters.bytes);
+	} else {
+		atomic_long_inc(&gpumem_store_counters.refused);
+	}
+	if (empty)
+		gpumem_slots_wake_reaper();
+}
+
+/* The emptiest page, if the others can take what is in it. */
+static struct gpumem_slot_page *gpumem_slots_sparsest(struct gpumem_slot_class *class)
+{
+	u64 listed = class->listed & ~1ULL;
+	unsigned int taken;
+
+	lockdep_assert_held(&class->lock);
+
+	if (!listed)
+		return NULL;
+	taken = __ffs64(listed);
+	if (class->room - (class->slots - taken) < taken)
+		return NULL;
+	return list_first_entry(&class->by_taken[taken], struct gpumem_slot_page,
+				link);
+}
+
+static bool gpumem_slots_pack_page(struct gpumem_slot_class *class)
+{
+	struct gpumem_slot_page *sp;
+
+	spin_lock(&class->lock);
+	sp = gpumem_slots_sparsest(class);
+	if (sp) {
+		gpumem_slots_unlist(sp);
+		gpumem_slots_empty(sp);
+	}
+	spin_unlock(&class->lock);
+	if (!sp)
+		return false;
+
+	gpumem_slots_release(sp);
+	atomic_long_inc(&gpumem_store_counters.packed);
+	return true;
+}
+
+/**
+ * gpumem_slots_pack - &gpumem_pool.pack
+ * @budget: pages at most
+ *
+ * Returns: pages that went, or are about to.
+ */
+unsigned long gpumem_slots_pack(unsigned long budget)
+{
+	unsigned long packed = 0;
+	unsigned int i;
+
+	for (i = 0; i < GPUMEM_SLOT_CLASSES; i++) {
+		while (packed < budget &&
+		       gpumem_slots_pack_page(gpumem_slots_class(i))) {
+			packed++;
+			cond_resched();
+		}
+	}
+	return packed;
+}
+
+/**
+ * gpumem_slots_sparse - &gpumem_pool.sparse
+ *
+ * Returns: pages that are free in sum, class by class.
+ */
+unsigned long gpumem_slots_sparse(void)
+{
+	unsigned long sparse = 0;
+	unsigned int i;
+
+	for (i = 0; i < GPUMEM_SLOT_CLASSES; i++) {
+		struct gpumem_slot_class *class = gpumem_slots_class(i);
+
+		sparse += READ_ONCE(class->room) / class->slots;
+	}
+	return sparse;
+}
