@@ -108,6 +108,7 @@ int gpumem_bo_unmap(gpumem_bo *bo) {
 
 static_assert(GPUMEM_BO_WILLNEED == GPUMEM_MADV_WILLNEED);
 static_assert(GPUMEM_BO_DONTNEED == GPUMEM_MADV_DONTNEED);
+static_assert(GPUMEM_BO_COLD == GPUMEM_MADV_COLD);
 
 int gpumem_bo_madvise(gpumem_bo *bo, uint32_t advice, int *retained) {
     if (!bo)
@@ -145,6 +146,7 @@ int gpumem_bo_query(gpumem_bo *bo, gpumem_bo_info *info) {
     known.moved = args.moved;
     known.dontneed = (args.flags & GPUMEM_QUERY_DONTNEED) ? 1 : 0;
     known.purged = (args.flags & GPUMEM_QUERY_PURGED) ? 1 : 0;
+    known.cold_pages = args.cold_pages;
 
     // A caller newer than this library reads zeros in fields unknown to it.
     std::memset(static_cast<void *>(info), 0, size);

@@ -150,6 +150,9 @@ int gpumem_device_query(gpumem_device *dev, gpumem_device_stats *stats) {
     known.refused_busy = args.refused_busy;
     known.faults = args.faults;
     known.purged = args.purged;
+    known.cold_pages = args.cold_pages;
+    known.evicted = args.evicted;
+    known.restored = args.restored;
 
     // A caller newer than this library reads zeros in fields unknown to it.
     std::memset(static_cast<void *>(stats), 0, size);

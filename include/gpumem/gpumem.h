@@ -62,6 +62,9 @@ struct gpumem_device_stats {
     uint64_t refused_busy;  /**< moves refused: lock, fence or page in use */
     uint64_t faults;        /**< faults taken on buffer mappings */
     uint64_t purged;        /**< pages taken from buffers nobody needs */
+    uint64_t cold_pages;    /**< pages that are compressed now */
+    uint64_t evicted;       /**< pages compressed */
+    uint64_t restored;      /**< pages that came back from being compressed */
 };
 
 /** State of one buffer. */
@@ -77,6 +80,7 @@ struct gpumem_bo_info {
     uint64_t moved;          /**< times a page of this buffer was moved */
     uint32_t dontneed;       /**< 1: advised GPUMEM_BO_DONTNEED */
     uint32_t purged;         /**< 1: the contents were taken */
+    uint64_t cold_pages;     /**< compressed pages; not in resident_pages */
 };
 
 /**
@@ -157,7 +161,8 @@ GPUMEM_API int gpumem_bo_unmap(struct gpumem_bo *bo);
  * CAP_IPC_LOCK a pinned buffer counts against RLIMIT_MEMLOCK, once per device.
  * @flags: 0 or GPUMEM_BO_PIN_LONGTERM.
  * Errors: -ENOMEM (no memory, or the limit), -EOVERFLOW, -EINVAL
- * (unknown flags), -ENODATA (the contents were purged); with GPUMEM_BO_PIN_LONGTERM also -EBUSY (a page has to be
+ * (unknown flags), -ENODATA (the contents were purged), -EIO (a compressed page was
+ * damaged); with GPUMEM_BO_PIN_LONGTERM also -EBUSY (a page has to be
  * replaced and is in use, or pinned without the flag) and -EHWPOISON (such a
  * page cannot be read). Then nothing is pinned.
  */
@@ -182,6 +187,7 @@ GPUMEM_API int gpumem_bo_unpin_many(struct gpumem_device *dev,
 enum gpumem_bo_advice {
     GPUMEM_BO_WILLNEED = 0, /**< they are, as of every new buffer */
     GPUMEM_BO_DONTNEED = 1, /**< the kernel may take the pages */
+    GPUMEM_BO_COLD = 2,     /**< they are, but not soon: compress them now */
 };
 
 /**
@@ -190,6 +196,10 @@ enum gpumem_bo_advice {
  * are pinned, exported or in use. Touching a purged buffer is SIGBUS, pinning or
  * exporting it -ENODATA, until it is needed again: then it reads as zeros. The
  * advice is the buffer's, whoever shares it. Thread-safe.
+ *
+ * GPUMEM_BO_COLD compresses what is worth it and not in use before it returns, and
+ * nothing of a buffer that is pinned, exported or has a pending fence. A touch
+ * brings a page back, a pin all of them.
  * @advice:   enum gpumem_bo_advice.
  * @retained: receives 1 if the contents are those that were written last, 0 if
  *            they were taken. May be NULL.

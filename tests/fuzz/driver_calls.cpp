@@ -150,7 +150,7 @@ Answer Machine::advise(const Arguments &a) {
         return {false, 0};
     drm_gpumem_madvise args{};
     args.handle = handle(*chosen, a[1]);
-    args.advice = a[2] < 128 ? a[2] % 2U : bit_of(a[2]);
+    args.advice = a[2] < 128 ? a[2] % 3U : bit_of(a[2]);
     args.retained = bit_of(a[3]);
     args.pad = bit_of(a[4]);
     return ioctl_checked(*chosen, DRM_IOCTL_GPUMEM_MADVISE, args);
@@ -162,7 +162,7 @@ Answer Machine::raw(const Arguments &a) {
     static constexpr std::array<unsigned, 12> CORE{
         0x00, 0x01, 0x02, 0x05, 0x07, 0x09, 0x0a, 0x0c, 0x0d, 0x1e, 0x1f, 0xb4};
     static constexpr std::array<unsigned, 12> SIZES{
-        16, 24, 56, 96, 8, 4, 0, 1, 15, 64, 4096, 16383};
+        16, 24, 56, 120, 8, 4, 0, 1, 15, 64, 4096, 16383};
     File *chosen = file(a[0]);
     if (!chosen || !chosen->ours())
         return {false, 0};

@@ -15,6 +15,9 @@ int main(int argc, char **argv) {
         // Tests say when pages move. The kernel does it by itself now and then,
         // in the middle of one that compares where they are.
         support::write_file("/proc/sys/vm/compaction_proactiveness", "0");
+        // Likewise what is idle.
+        support::write_file("/sys/module/gpumem_helper/parameters/store_idle",
+                            "0");
         testing::UnitTest::GetInstance()->listeners().Append(
             new support::KernelLogListener);
         testing::AddGlobalTestEnvironment(new support::PageLeaks);

@@ -156,11 +156,16 @@ TEST_F(Refusal, UnpinWithoutPin) {
 TEST_F(Refusal, MadviseWithAnythingUnknown) {
     drm_gpumem_madvise good{};
     good.handle = bo.handle();
-    for (unsigned bit = 1; bit < 32; ++bit) {
-        drm_gpumem_madvise args = good;
-        args.advice = 1U << bit;
-        EXPECT_EQ(call(DRM_IOCTL_GPUMEM_MADVISE, args), EINVAL) << bit;
+    for (unsigned bit = 2; bit < 32; ++bit) {
+        for (const std::uint32_t low : {0U, 1U, 2U, 3U}) {
+            drm_gpumem_madvise args = good;
+            args.advice = 1U << bit | low;
+            EXPECT_EQ(call(DRM_IOCTL_GPUMEM_MADVISE, args), EINVAL) << bit;
+        }
     }
+    drm_gpumem_madvise next = good;
+    next.advice = GPUMEM_MADV_COLD + 1;
+    EXPECT_EQ(call(DRM_IOCTL_GPUMEM_MADVISE, next), EINVAL);
     for (unsigned bit = 0; bit < 32; ++bit) {
         drm_gpumem_madvise args = good;
         args.retained = 1U << bit;

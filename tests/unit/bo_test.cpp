@@ -97,7 +97,9 @@ TEST_F(BufferObject, AdviceSaysWhatBecameOfTheContents) {
     EXPECT_TRUE(bo.madvise(GPUMEM_BO_WILLNEED));
     EXPECT_EQ(bo.query().dontneed + bo.query().purged, 0U);
     EXPECT_EQ(gpumem_bo_madvise(bo.get(), GPUMEM_BO_WILLNEED, nullptr), 0);
-    EXPECT_EQ(gpumem_bo_madvise(bo.get(), 2, nullptr), -EINVAL);
+    EXPECT_TRUE(bo.madvise(GPUMEM_BO_COLD));
+    EXPECT_EQ(bo.query().cold_pages, 3U);
+    EXPECT_EQ(gpumem_bo_madvise(bo.get(), 3, nullptr), -EINVAL);
     EXPECT_EQ(gpumem_bo_madvise(nullptr, GPUMEM_BO_WILLNEED, nullptr), -EINVAL);
 }
 

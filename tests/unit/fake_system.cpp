@@ -110,17 +110,19 @@ int FakeSystem::ioctl(int fd, unsigned long request, void *arg) {
         args->size = objects[args->handle].size;
         args->pins = objects[args->handle].pins;
         args->moved = 7;
+        args->cold_pages = objects[args->handle].cold ? 3 : 0;
         return 0;
     }
     case DRM_IOCTL_GPUMEM_MADVISE: {
         auto *args = static_cast<drm_gpumem_madvise *>(arg);
         if (!objects.contains(args->handle))
             return -ENOENT;
-        if (args->advice > GPUMEM_MADV_DONTNEED || args->retained || args->pad)
+        if (args->advice > GPUMEM_MADV_COLD || args->retained || args->pad)
             return -EINVAL;
         Object &object = objects[args->handle];
         args->retained = object.purged ? 0 : 1;
         object.dontneed = args->advice == GPUMEM_MADV_DONTNEED;
+        object.cold = args->advice == GPUMEM_MADV_COLD;
         if (!object.dontneed)
             object.purged = false;
         return 0;

@@ -29,6 +29,7 @@ public:
         std::uint64_t pins = 0;
         bool dontneed = false;
         bool purged = false;
+        bool cold = false;
     };
 
     // Nodes and the driver behind each.

@@ -33,6 +33,9 @@ nlohmann::ordered_json to_json(const gpumem_device_stats &s) {
         {"refused_busy", s.refused_busy},
         {"faults", s.faults},
         {"purged", s.purged},
+        {"cold_pages", s.cold_pages},
+        {"evicted", s.evicted},
+        {"restored", s.restored},
     };
 }
 

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+// Pages of the compressed store move, in three ways, and nothing that is in them is
+// lost, whoever reads or writes meanwhile.
+#include "support/cold.hpp"
+
+#include <gpumem/gpumem.hpp>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+using gpumem::Bo;
+using gpumem::Device;
+using support::Contents;
+using support::store_figure;
+
+namespace {
+
+constexpr std::size_t BUFFERS = 12;
+constexpr std::size_t PAGES = 256;
+// One page of so many stays in the store, so that the store's are nearly empty.
+constexpr std::size_t KEPT = 5;
+constexpr auto PATIENCE = std::chrono::seconds(60);
+
+class ColdMoves : public testing::Test {
+protected:
+    ColdMoves() {
+        for (std::size_t b = 0; b < BUFFERS; ++b) {
+            bos.push_back(device.create(PAGES * support::PAGE));
+            maps.push_back(bos.back().map());
+            for (std::size_t i = 0; i < PAGES; ++i)
+                support::fill_page(maps[b], i, Contents::text, seed(b, i));
+        }
+    }
+
+    static std::uint32_t seed(std::size_t buffer, std::size_t page) {
+        return static_cast<std::uint32_t>(buffer * PAGES + page);
+    }
+    [[nodiscard]] bool right(std::size_t buffer, std::size_t page) const {
+        return support::page_is(maps[buffer], page, Contents::text,
+                                seed(buffer, page));
+    }
+
+    void make_sparse() const {
+        for (const Bo &each : bos)
+            ASSERT_TRUE(support::becomes_cold(each, PAGES));
+        for (std::size_t b = 0; b < BUFFERS; ++b)
+            for (std::size_t i = 0; i < PAGES; ++i)
+                if ((b + i) % KEPT)
+                    (void)*static_cast<volatile std::byte *>(
+                        maps[b].data() + i * support::PAGE);
+    }
+
+    // Compacts while others touch and compress, until @figure has grown.
+    void expect_lossless(const std::string &policy, const std::string &figure) {
+        const support::StoreParameter chosen("store_policy", policy);
+        make_sparse();
+        const auto before = store_figure(figure);
+        const auto end = std::chrono::steady_clock::now() + PATIENCE;
+        std::atomic<unsigned> wrong = 0;
+        {
+            const std::jthread toucher([&](const std::stop_token &stop) {
+                std::mt19937 random(1);
+                while (!stop.stop_requested()) {
+                    const std::size_t b = random() % BUFFERS;
+                    for (int n = 0; n < 8; ++n)
+                        wrong += !right(b, random() % PAGES);
+                    bos[b].madvise(GPUMEM_BO_COLD);
+                    std::this_thread::yield();
+                }
+            });
+            do {
+                support::compact_memory();
+            } while (store_figure(figure) == before &&
+                     std::chrono::steady_clock::now() < end);
+        }
+        EXPECT_GT(store_figure(figure), before)
+            << support::read_file(support::GPUMEM_DEBUGFS + "store");
+        EXPECT_EQ(wrong, 0U);
+        EXPECT_LE(store_figure("steps_max"), 4U);
+        for (std::size_t b = 0; b < BUFFERS; ++b)
+            for (std::size_t i = 0; i < PAGES; ++i)
+                ASSERT_TRUE(right(b, i)) << "page " << i << " of buffer " << b;
+    }
+
+    const Device device = Device::open();
+    std::vector<Bo> bos;
+    std::vector<gpumem::Mapping> maps;
+};
+
+TEST_F(ColdMoves, WholeLosesNothing) {
+    expect_lossless("whole", "moved_whole");
+}
+
+TEST_F(ColdMoves, NominateLosesNothing) {
+    expect_lossless("nominate", "emptied");
+}
+
+TEST_F(ColdMoves, HybridLosesNothing) {
+    expect_lossless("hybrid", "packed");
+}
+
+TEST_F(ColdMoves, ThePolicyMayChangeAtAnyTime) {
+    const support::StoreParameter chosen("store_policy", "whole");
+    make_sparse();
+    std::atomic<unsigned> wrong = 0;
+    {
+        const std::jthread switcher([](const std::stop_token &stop) {
+            static constexpr const char *POLICIES[] = {"whole", "nominate",
+                                                       "hybrid"};
+            for (unsigned n = 0; !stop.stop_requested(); ++n)
+                support::write_file(
+                    support::STORE_PARAMETERS + "store_policy",
+                    POLICIES[n % 3]);
+        });
+        const std::jthread compactor([](const std::stop_token &stop) {
+            while (!stop.stop_requested())
+                support::compact_memory();
+        });
+        std::mt19937 random(2);
+        const auto end =
+            std::chrono::steady_clock::now() + std::chrono::seconds(5);
+        while (std::chrono::steady_clock::now() < end) {
+            const std::size_t b = random() % BUFFERS;
+            for (int n = 0; n < 8; ++n)
+                wrong += !right(b, random() % PAGES);
+            bos[b].madvise(GPUMEM_BO_COLD);
+        }
+    }
+    EXPECT_EQ(wrong, 0U);
+    EXPECT_LE(store_figure("steps_max"), 4U);
+    for (std::size_t b = 0; b < BUFFERS; ++b)
+        for (std::size_t i = 0; i < PAGES; ++i)
+            ASSERT_TRUE(right(b, i)) << "page " << i << " of buffer " << b;
+}
+
+} // namespace
