@@ -18,7 +18,7 @@ protected:
     void make_filled() {
         make_buffer(PAGES);
         for (std::size_t i = 0; i < PAGES; ++i)
-            support::fill_page(map, i, contents(i), seed(i));
+            support::fill_page(Fault::map, i, contents(i), seed(i));
     }
     void make_cold() {
         make_filled();
@@ -26,7 +26,7 @@ protected:
     }
     void expect_right() const {
         for (std::size_t i = 0; i < PAGES; ++i)
-            EXPECT_TRUE(support::page_is(map, i, contents(i), seed(i))) << i;
+            EXPECT_TRUE(support::page_is(Fault::map, i, contents(i), seed(i))) << i;
     }
     static Contents contents(std::size_t i) {
         return i % 4 ? Contents::text : Contents::same;
