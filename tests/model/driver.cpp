@@ -209,7 +209,8 @@ void Driver::tell_what_a_pin_left(const Operation &op, Answer &answer) {
             continue;
         answer.values[purged_name(each)] =
             (args.flags & GPUMEM_QUERY_PURGED) != 0;
-        answer.values[resident_name(each)] = args.resident_pages;
+        answer.values[resident_name(each)] =
+            args.resident_pages + args.cold_pages;
     }
 }
 
@@ -225,6 +226,8 @@ Answer Driver::madvise(const Operation &op) {
     return answer;
 }
 
+// Compressed pages count as resident: which ones are is the driver's choice, and
+// nobody can tell by what is in them.
 Answer Driver::query(const Operation &op) {
     drm_gpumem_query args{};
     args.handle = slot(op).handle;
@@ -233,7 +236,7 @@ Answer Driver::query(const Operation &op) {
     if (!answer.error)
         answer.values = {{"flags", args.flags},
                          {"size", args.size},
-                         {"resident", args.resident_pages},
+                         {"resident", args.resident_pages + args.cold_pages},
                          {"pins", args.pins},
                          {"file_pins", args.file_pins},
                          {"moved", args.moved}};
@@ -250,7 +253,8 @@ Answer Driver::stats(const Operation &op) {
             {"objects", args.objects - before_.objects},
             {"bytes", args.bytes - before_.bytes},
             {"pinned", args.pinned_objects - before_.pinned_objects},
-            {"resident", args.resident_pages - before_.resident_pages}};
+            {"resident", args.resident_pages + args.cold_pages -
+                             before_.resident_pages - before_.cold_pages}};
     return answer;
 }
 

@@ -201,7 +201,7 @@ Answer Model::madvise(const Operation &op, const Answer &actual) {
     if (!state_.file(op.file))
         return failed(EBADF);
     if (op.variant == Variant::dirty_field ||
-        op.variant == Variant::dirty_pad || op.advice > GPUMEM_MADV_DONTNEED)
+        op.variant == Variant::dirty_pad || op.advice > GPUMEM_MADV_COLD)
         return failed(EINVAL);
     Object *object = state_.object(op.file, op.slot);
     if (!object)

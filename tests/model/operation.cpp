@@ -24,7 +24,7 @@ constexpr Field IMPORTER{"importer", &Operation::importer, 0, last(IMPORTERS)};
 constexpr Field SIZE{"pages", &Operation::pages, 0, MAX_PAGES};
 constexpr Field PAGE{"page", &Operation::page, 0, MAX_PAGES - 1};
 constexpr Field VALUE{"value", &Operation::value, 0, 999};
-constexpr Field ADVICE{"advice", &Operation::advice, 0, 2};
+constexpr Field ADVICE{"advice", &Operation::advice, 0, 3};
 
 using enum Variant;
 

@@ -24,7 +24,7 @@ constexpr std::array OPS{
     Op::unpin,    Op::dontneed,    Op::willneed, Op::willneed, Op::reimport,
     Op::attach,   Op::second_file, Op::remap,    Op::protect,  Op::hole,
     Op::outlive,  Op::fork,        Op::vm_readv, Op::vmsplice, Op::from_pipe,
-    Op::direct_io};
+    Op::direct_io, Op::cold,       Op::cold};
 
 } // namespace
 
@@ -102,6 +102,8 @@ bool Thread::use(Op op, Slot &slot) {
         return write(slot);
     case Op::verify:
         return verify(slot);
+    case Op::cold:
+        return cold(slot);
     case Op::pin:
         return pin(slot);
     case Op::unpin:
@@ -181,6 +183,14 @@ bool Thread::willneed(Slot &slot) {
     }
     slot.dontneed = false;
     check_all(slot, "after it was not needed");
+    return true;
+}
+
+// Others read and write it meanwhile.
+bool Thread::cold(Slot &slot) {
+    if (!slot.bo.madvise(GPUMEM_BO_COLD))
+        failed(fmt::format("buffer {} was purged although it is needed",
+                           slot.number));
     return true;
 }
 

@@ -42,6 +42,7 @@ private:
     bool destroy(Slot &slot);
     bool dontneed(Slot &slot);
     bool willneed(Slot &slot);
+    bool cold(Slot &slot);
     bool attach(Slot &slot);
     bool attach_and_map(const Slot &slot, const support::TestImporter &importer,
                         std::size_t kind);

@@ -21,6 +21,7 @@ enum class Op : std::uint8_t {
     unpin,
     dontneed,
     willneed,
+    cold,
     reimport,
     second_file,
     attach,
@@ -38,9 +39,10 @@ enum class Op : std::uint8_t {
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Op::count)>
     OP_NAMES{"create", "destroy",  "write",    "verify",      "pin",
-             "unpin",  "dontneed", "willneed", "reimport",    "second file",
-             "attach", "remap",    "protect",  "hole",        "outlive",
-             "fork",   "vm_readv", "vmsplice", "from a pipe", "O_DIRECT"};
+             "unpin",  "dontneed", "willneed", "cold",        "reimport",
+             "second file",        "attach",   "remap",       "protect",
+             "hole",   "outlive",  "fork",     "vm_readv",    "vmsplice",
+             "from a pipe",        "O_DIRECT"};
 
 // What moves and takes memory, and the device.
 enum class Move : std::uint8_t {
