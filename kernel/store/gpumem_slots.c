@@ -448,15 +448,18 @@ static void gpumem_slots_get(const struct gpumem_piece *piece, void *data)
 				      piece->length - first);
 }
 
+/* The last byte: what it is part of still has the length of a page. */
 static void gpumem_slots_corrupt(struct gpumem_piece *piece)
 {
 	const u8 *plan = gpumem_slots_plan(piece->length);
-	struct gpumem_slot_class *class = &gpumem_slot_classes[plan[0]];
+	unsigned int part = plan[1] != GPUMEM_NO_CLASS;
+	unsigned int before = part ? gpumem_slot_bytes(plan[0]) : 0;
+	struct gpumem_slot_class *class = &gpumem_slot_classes[plan[part]];
 	u8 *address;
 
 	spin_lock(&class->lock);
-	address = gpumem_slot_map(piece->page[0], piece->slot[0]);
-	address[GPUMEM_SLOT_HEADER] ^= 1;
+	address = gpumem_slot_map(piece->page[part], piece->slot[part]);
+	address[GPUMEM_SLOT_HEADER + piece->length - before - 1] ^= 1;
 	kunmap_local(address);
 	spin_unlock(&class->lock);
 }
