@@ -108,7 +108,9 @@ void gpumem_cold_fini(struct gpumem_object *bo)
  */
 bool gpumem_cold_is_allowed(const struct gpumem_object *bo)
 {
+	/* What nobody needs is purged, which gives more. */
 	return bo->backing->evict_begin && !READ_ONCE(bo->pins) &&
+	       !READ_ONCE(bo->dontneed) &&
 	       READ_ONCE(bo->purge) == GPUMEM_KEPT && !atomic_read(&bo->exports) &&
 	       !READ_ONCE(bo->base.name);
 }

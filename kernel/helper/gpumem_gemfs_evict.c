@@ -44,7 +44,9 @@ int gpumem_gemfs_evict_begin(struct gpumem_object *bo, pgoff_t index,
 	/* Spares the mappings of a page that has to stay anyway. */
 	if (folio_ref_count(folio) != 1 + gpumem_folio_mapcount(folio))
 		goto out_unlock;
-	unmap_mapping_pages(bo->inode->i_mapping, index, 1, false);
+	/* Nobody maps a locked folio. */
+	if (gpumem_folio_mapcount(folio))
+		unmap_mapping_pages(bo->inode->i_mapping, index, 1, false);
 	/* Only the cache's is left, and without PTEs nobody gets one that lasts. */
 	if (folio_ref_count(folio) != 1)
 		goto out_unlock;
