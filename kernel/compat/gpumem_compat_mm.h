@@ -57,6 +57,20 @@ gpumem_filemap_get_folio(struct address_space *mapping, pgoff_t index,
 #define mnt_idmap	user_namespace
 #endif
 
+/* Before 6.12 a memory cgroup is held by its css. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#include <linux/memcontrol.h>
+
+static inline bool mem_cgroup_tryget(struct mem_cgroup *memcg)
+{
+#ifdef CONFIG_MEMCG
+	return !memcg || css_tryget(&memcg->css);
+#else
+	return true;
+#endif
+}
+#endif
+
 /* Before 6.8 a page is removed for an error, not a folio. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
 static inline int generic_error_remove_folio(struct address_space *mapping,

@@ -41,7 +41,9 @@
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/log2.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 
@@ -198,21 +200,13 @@ static void gpumem_cold_remember_stays(struct gpumem_object *bo, pgoff_t index,
 		xa_set_mark(&bo->cold, index, GPUMEM_COLD_STAYS);
 }
 
-/*
- * Returns 0 if the page went, -ENOENT if there is nothing to do, -EAGAIN if it is
- * in use for now, or -ENOMEM.
- */
-static int gpumem_cold_evict_page(struct gpumem_object *bo, pgoff_t index,
-				  struct gpumem_compressor *c, gfp_t gfp)
+/* After &gpumem_backing.evict_begin. Returns as gpumem_cold_evict_page(). */
+static int gpumem_cold_keep_page(struct gpumem_object *bo, pgoff_t index,
+				 struct gpumem_compressor *c, gfp_t gfp)
 {
 	void *entry;
 	int ret;
 
-	if (gpumem_cold_is_hopeless(bo, index))
-		return -ENOENT;
-	ret = bo->backing->evict_begin(bo, index, c);
-	if (ret)
-		return ret;
 	if (c->content == GPUMEM_INCOMPRESSIBLE) {
 		bo->backing->evict_end(bo, index, false);
 		gpumem_cold_remember_stays(bo, index, gfp);
@@ -244,6 +238,32 @@ err_free:
 err_end:
 	bo->backing->evict_end(bo, index, false);
 	atomic64_inc(&gpumem_cold_no_memory);
+	return ret;
+}
+
+/*
+ * Returns 0 if the page went, -ENOENT if there is nothing to do, -EAGAIN if it is
+ * in use for now, or -ENOMEM.
+ */
+static int gpumem_cold_evict_page(struct gpumem_object *bo, pgoff_t index,
+				  struct gpumem_compressor *c, gfp_t gfp)
+{
+	struct mem_cgroup *memcg;
+	int ret;
+
+	if (gpumem_cold_is_hopeless(bo, index))
+		return -ENOENT;
+	ret = bo->backing->evict_begin(bo, index, c);
+	if (ret)
+		return ret;
+	if (!c->memcg)
+		return gpumem_cold_keep_page(bo, index, c, gfp);
+
+	/* Whose page it was pays for what is left of it, whoever asked. */
+	memcg = set_active_memcg(c->memcg);
+	ret = gpumem_cold_keep_page(bo, index, c, gfp);
+	set_active_memcg(memcg);
+	mem_cgroup_put(c->memcg);
 	return ret;
 }
 
@@ -356,7 +376,7 @@ unsigned long gpumem_cold_evict_some(struct gpumem_object *bo,
 				     unsigned long budget)
 {
 	/* What is left for reclaim itself is not ours. */
-	gfp_t gfp = GFP_NOWAIT | __GFP_NOWARN | __GFP_NOMEMALLOC;
+	gfp_t gfp = GFP_NOWAIT | __GFP_NOWARN | __GFP_NOMEMALLOC | __GFP_ACCOUNT;
 	struct gpumem_cold_walk walk = {};
 	struct gpumem_compressor *c;
 	bool allowed;

@@ -12,12 +12,25 @@
  * so: the mapping is unevictable and its inode in no list. A page that the hardware
  * gives up on in between may be dropped as well; its contents were saved.
  */
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 
 #include "../store/gpumem_store.h"
 #include "gpumem_gemfs.h"
 #include "gpumem_internal.h"
+
+static struct mem_cgroup *gpumem_gemfs_get_memcg(struct folio *folio)
+{
+	struct mem_cgroup *memcg;
+
+	rcu_read_lock();
+	memcg = folio_memcg(folio);
+	if (!mem_cgroup_tryget(memcg))
+		memcg = NULL;
+	rcu_read_unlock();
+	return memcg;
+}
 
 /**
  * gpumem_gemfs_evict_begin - &gpumem_backing.evict_begin
@@ -52,6 +65,7 @@ int gpumem_gemfs_evict_begin(struct gpumem_object *bo, pgoff_t index,
 		goto out_unlock;
 
 	gpumem_compress(c, &folio->page);
+	c->memcg = gpumem_gemfs_get_memcg(folio);
 	folio_clear_dirty(folio);
 	ret = 0;
 out_unlock:

@@ -100,8 +100,9 @@ struct gpumem_backing {
 	 * kept elsewhere: take it out of all mappings and, if nobody else uses
 	 * it, compress it into @c. From then on whoever uses it is found out by
 	 * @evict_end, which is called if and only if this succeeds. Only
-	 * trylocks. &gpumem_object.lock and the reservation are held over both,
-	 * and there is no pin. NULL if the pages are not ours. See gpumem_cold.c.
+	 * trylocks. Also says in @c who is charged for the page.
+	 * &gpumem_object.lock and the reservation are held over both, and there is
+	 * no pin. NULL if the pages are not ours. See gpumem_cold.c.
 	 *
 	 * Returns: 0, -ENOENT if there is no page or it has to stay for good, or
 	 * -EAGAIN if it is in use for now.

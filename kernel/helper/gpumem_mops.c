@@ -367,6 +367,7 @@ static int gpumem_mops_evict_begin(struct gpumem_object *bo, pgoff_t index,
 		return -ENOENT;
 	gpumem_mops_revoke(bo, index);
 	gpumem_compress(c, page);
+	c->memcg = NULL;
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <linux/types.h>
 
 struct gpumem_piece;
+struct mem_cgroup;
 struct page;
 struct seq_file;
 
@@ -32,6 +33,11 @@ struct gpumem_compressor {
 	struct mutex lock;
 	/** @workspace: the algorithm's. */
 	void *workspace;
+	/**
+	 * @memcg: memory cgroup that the last page is charged to, with a
+	 * reference for who asked; NULL if to none.
+	 */
+	struct mem_cgroup *memcg;
 	/** @content: what the last page was. */
 	enum gpumem_content content;
 	/** @value: the word, with GPUMEM_SAME. */
