@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <iostream>
 #include <random>
 #include <string>
 #include <thread>
@@ -92,6 +93,19 @@ protected:
     std::vector<Bo> bos;
     std::vector<gpumem::Mapping> maps;
 };
+
+// Memory that is held for each byte that is stored, handles and all.
+TEST_F(ColdMoves, TheStoreIsDense) {
+    for (const Bo &each : bos)
+        ASSERT_TRUE(support::becomes_cold(each, PAGES));
+    const auto stored = static_cast<double>(store_figure("stored_bytes"));
+    const auto held = static_cast<double>(store_figure("held_bytes") +
+                                          store_figure("handle_bytes"));
+    std::cout << "pieces of " << stored / (BUFFERS * PAGES) << " bytes, held "
+              << held / stored << " for each byte\n";
+    RecordProperty("held_per_byte", std::to_string(held / stored));
+    EXPECT_LT(held / stored, 1.10);
+}
 
 TEST_F(ColdMoves, WholeLosesNothing) {
     expect_lossless("whole", "moved_whole");
