@@ -375,8 +375,11 @@ int gpumem_cold_advise(struct gpumem_object *bo)
 unsigned long gpumem_cold_evict_some(struct gpumem_object *bo,
 				     unsigned long budget)
 {
-	/* What is left for reclaim itself is not ours. */
-	gfp_t gfp = GFP_NOWAIT | __GFP_NOWARN | __GFP_NOMEMALLOC | __GFP_ACCOUNT;
+	/*
+	 * Reclaim may use the reserves, as when it swaps to memory: each page that
+	 * goes gives back at once what it took, and mostly more.
+	 */
+	gfp_t gfp = GFP_NOWAIT | __GFP_NOWARN | __GFP_ACCOUNT;
 	struct gpumem_cold_walk walk = {};
 	struct gpumem_compressor *c;
 	bool allowed;
