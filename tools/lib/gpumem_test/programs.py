@@ -19,6 +19,7 @@ GUEST_PROGRAM = REPOSITORY / "build/guest/bin/gpumem-guest-tests"
 # What the first guest leaves to others. With mops the tests of nodes only say why
 # they cannot run, which needs no nodes.
 _ELSEWHERE = {"gemfs": ("Layout", "Vkms"), "mops": ("LayoutOffline.", "LayoutCma.", "Vkms")}
+_STORE = ("Cold.", "ColdMoves.", "Of/ColdContents.")
 # Guests that differ, the tests that run in each, and the backing that the driver
 # must have for them to differ.
 GUESTS = (
@@ -26,6 +27,9 @@ GUESTS = (
     (" with ZONE_MOVABLE and CMA", ["--append", "movablecore=512M cma=64M"],
      lambda name, _: name.startswith(("LayoutOffline.", "LayoutCma.", "LongPin.")), None),
     (" with two nodes", ["--append", "numa=fake=2"], lambda name, _: name.startswith("LayoutNuma."), "gemfs"),
+    (" with the store's other choices", ["--append", "gpumem_helper.store_pages=lru gpumem_helper.store_algorithm=zstd"],
+     lambda name, _: name.startswith(_STORE), "gemfs"),
+    (" with zsmalloc for a store", ["--append", "gpumem_helper.store=zsmalloc"], lambda name, _: name.startswith(_STORE), "gemfs"),
     # vkms has the helper's own default, whatever the driver has.
     (" with vkms on it", ["--vkms", "gpumem"], lambda name, _: name.startswith("Vkms"), "gemfs"),
 )
