@@ -111,10 +111,20 @@ void gpumem_slots_list(struct gpumem_slot_page *sp)
 {
 	struct gpumem_slot_class *class = sp->class;
 	unsigned int taken = gpumem_slot_taken(sp);
+	struct gpumem_slot_page *first;
 
 	lockdep_assert_held(&class->lock);
 
-	list_add(&sp->link, &class->by_taken[taken]);
+	/*
+	 * The first of a list is one that lies high, more or less. There it is out of
+	 * compaction's way.
+	 */
+	first = list_first_entry_or_null(&class->by_taken[taken],
+					 struct gpumem_slot_page, link);
+	if (first && page_to_pfn(first->page) > page_to_pfn(sp->page))
+		list_add_tail(&sp->link, &class->by_taken[taken]);
+	else
+		list_add(&sp->link, &class->by_taken[taken]);
 	if (taken < class->slots)
 		class->listed |= BIT_ULL(taken);
 	class->room += class->slots - taken;

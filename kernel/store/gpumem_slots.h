@@ -125,7 +125,8 @@ struct gpumem_slot_class *gpumem_slots_class(unsigned int index);
 void gpumem_slots_wake_reaper(void);
 
 /* gpumem_slots_move.c */
-enum gpumem_slot_move gpumem_slots_begin_move(struct gpumem_slot_page *sp);
+enum gpumem_slot_move gpumem_slots_begin_move(struct gpumem_slot_page *sp,
+					      struct page *offer);
 void gpumem_slots_end_move(struct gpumem_slot_page *sp, struct page *dst);
 void gpumem_slots_callback_begin(void);
 void gpumem_slots_callback_end(void);

@@ -67,7 +67,7 @@ static int gpumem_slots_lru_move(struct address_space *mapping,
 	if (WARN_ON_ONCE(!sp))
 		return -EBUSY;
 
-	switch (gpumem_slots_begin_move(sp)) {
+	switch (gpumem_slots_begin_move(sp, &dst->page)) {
 	case GPUMEM_SLOT_MOVE_PAGE:
 		ret = migrate_folio(mapping, dst, src, mode);
 		gpumem_slots_end_move(sp, ret ? NULL : &dst->page);

@@ -67,7 +67,7 @@ static int gpumem_slots_mops_move(struct page *dst, struct page *src)
 	struct gpumem_slot_page *sp = (void *)page_private(src);
 	int ret = 0;
 
-	switch (gpumem_slots_begin_move(sp)) {
+	switch (gpumem_slots_begin_move(sp, dst)) {
 	case GPUMEM_SLOT_MOVE_PAGE:
 		if (copy_mc_highpage(dst, src)) {
 			gpumem_slots_end_move(sp, NULL);

@@ -6,8 +6,8 @@
  *
  *   whole     the page is copied to the one that the kernel offers, and stays the
  *             same page to the store.
- *   nominate  its fragments go into the fullest pages of its class that have room,
- *             and the page that the kernel offers goes back unused. If the others
+ *   nominate  its fragments go into the fullest pages of its class that have room and
+ *             are out of compaction's way, and the page that the kernel offers goes back unused. If the others
  *             have no room for all of them, as whole.
  *   hybrid    as whole; the first request after a while also wakes the packer,
  *             which empties the sparsest pages in the manner of nominate.
@@ -61,10 +61,42 @@ static void gpumem_slots_count_search(unsigned int steps)
 }
 
 /*
- * Move all fragments of a page that is in no list to others. The caller has seen
- * that they have room.
+ * A page for a fragment: of the fullest of each of the few fullest lists, the first
+ * that does not lie below @floor; if none does, the fullest of all. Compaction takes
+ * pages from below and offers free ones from above: what goes to a page in between
+ * would soon have to move again.
  */
-static void gpumem_slots_empty(struct gpumem_slot_page *src)
+static struct gpumem_slot_page *gpumem_slots_nominate(struct gpumem_slot_class *class,
+						      unsigned long floor)
+{
+	struct gpumem_slot_page *sp, *fullest = NULL;
+	u64 listed = class->listed;
+	unsigned int steps = 0;
+
+	lockdep_assert_held(&class->lock);
+
+	while (listed && steps < GPUMEM_STEPS_MAX) {
+		unsigned int taken = __fls(listed);
+
+		sp = list_first_entry(&class->by_taken[taken],
+				      struct gpumem_slot_page, link);
+		steps++;
+		fullest = fullest ?: sp;
+		if (page_to_pfn(sp->page) >= floor) {
+			fullest = sp;
+			break;
+		}
+		listed &= ~BIT_ULL(taken);
+	}
+	gpumem_slots_count_search(steps);
+	return fullest;
+}
+
+/*
+ * Move all fragments of a page that is in no list to others, if possible not below
+ * @floor. The caller has seen that they have room.
+ */
+static void gpumem_slots_empty(struct gpumem_slot_page *src, unsigned long floor)
 {
 	struct gpumem_slot_class *class = src->class;
 	struct gpumem_slot_page *dst;
@@ -73,8 +105,7 @@ static void gpumem_slots_empty(struct gpumem_slot_page *src)
 	lockdep_assert_held(&class->lock);
 
 	while (src->taken) {
-		dst = gpumem_slots_fullest(class);
-		gpumem_slots_count_search(1);
+		dst = gpumem_slots_nominate(class, floor);
 		gpumem_slots_unlist(dst);
 		gpumem_slots_copy(dst, src, __ffs64(src->taken));
 		gpumem_slots_list(dst);
@@ -87,10 +118,12 @@ static void gpumem_slots_empty(struct gpumem_slot_page *src)
 /**
  * gpumem_slots_begin_move - the kernel wants a page
  * @sp: the page, locked
+ * @offer: the page that it offers
  *
  * Returns: what to do with it.
  */
-enum gpumem_slot_move gpumem_slots_begin_move(struct gpumem_slot_page *sp)
+enum gpumem_slot_move gpumem_slots_begin_move(struct gpumem_slot_page *sp,
+					      struct page *offer)
 {
 	enum gpumem_slot_move move = GPUMEM_SLOT_MOVE_PAGE;
 	struct gpumem_slot_class *class = sp->class;
@@ -106,7 +139,7 @@ enum gpumem_slot_move gpumem_slots_begin_move(struct gpumem_slot_page *sp)
 	gpumem_slots_unlist(sp);
 	if (READ_ONCE(gpumem_policy) == GPUMEM_NOMINATE) {
 		if (class->room >= hweight64(sp->taken))
-			gpumem_slots_empty(sp);
+			gpumem_slots_empty(sp, page_to_pfn(offer));
 		else
 			atomic_long_inc(&gpumem_store_counters.no_room);
 	}
@@ -171,7 +204,7 @@ static bool gpumem_slots_pack_page(struct gpumem_slot_class *class)
 	sp = gpumem_slots_sparsest(class);
 	if (sp) {
 		gpumem_slots_unlist(sp);
-		gpumem_slots_empty(sp);
+		gpumem_slots_empty(sp, 0);
 	}
 	spin_unlock(&class->lock);
 	if (!sp)
