@@ -7,8 +7,8 @@
  *   whole     the page is copied to the one that the kernel offers, and stays the
  *             same page to the store.
  *   nominate  its fragments go into the fullest pages of its class that have room and
- *             are out of compaction's way, and the page that the kernel offers goes back unused. If the others
- *             have no room for all of them, as whole.
+ *             are out of compaction's way, and the page that the kernel offers goes
+ *             back unused. If the others have no room for all of them, as whole.
  *   hybrid    as whole; the first request after a while also wakes the packer,
  *             which empties the sparsest pages in the manner of nominate.
  */
