@@ -32,7 +32,9 @@ TEST_F(Fault, InPin) {
                   },
               .call = [&] { return pin(handles); },
               .after = [&] { drop_buffer(); }});
-    EXPECT_GE(failed_calls(), MANY_PAGES) << "page allocations do not fail";
+    // Not each of them: the kernel's debugging aids allocate for themselves now
+    // and then, and their allocation is counted but fails nobody.
+    EXPECT_GE(failed_calls(), MANY_PAGES / 2) << "page allocations do not fail";
 }
 
 TEST_F(Fault, InPinOfAnArray) {

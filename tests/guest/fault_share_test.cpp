@@ -44,7 +44,8 @@ TEST_F(FaultShare, InImportOfTheFilesOwnBuffer) {
                   [&] {
                       EXPECT_EQ(handle, bo.handle());
                       drop_dmabuf();
-                  }});
+                  },
+              .errors = {}});
 }
 
 TEST_F(FaultShare, InImportOfAnotherFilesBuffer) {
@@ -67,7 +68,8 @@ TEST_F(FaultShare, InExportOfWhatIsExported) {
                   [&] {
                       ::close(fd);
                       drop_dmabuf();
-                  }});
+                  },
+              .errors = {}});
 }
 
 // It frees the buffer.
@@ -115,7 +117,8 @@ TEST_F(FaultShare, InCpuAccess) {
                       [&] {
                           importer.reset();
                           drop_dmabuf();
-                      }});
+                      },
+                  .errors = {}});
 }
 
 TEST_F(FaultShare, InExportOfASyncFile) {

@@ -37,7 +37,8 @@ TEST_F(Fault, InMmapOffset) {
         drm_gpumem_mmap_offset args{};
         args.handle = bo.handle();
         return ioctl(DRM_IOCTL_GPUMEM_MMAP_OFFSET, &args);
-    }});
+    },
+              .errors = {}});
 }
 
 TEST_F(Fault, InQuery) {
@@ -46,14 +47,16 @@ TEST_F(Fault, InQuery) {
         drm_gpumem_query args{};
         args.handle = bo.handle();
         return ioctl(DRM_IOCTL_GPUMEM_QUERY, &args);
-    }});
+    },
+              .errors = {}});
 }
 
 TEST_F(Fault, InStats) {
     survives({.call = [&] {
         drm_gpumem_stats args{};
         return ioctl(DRM_IOCTL_GPUMEM_STATS, &args);
-    }});
+    },
+              .errors = {}});
 }
 
 TEST_F(Fault, InMadvise) {
@@ -89,7 +92,8 @@ TEST_F(Fault, InMadvise) {
                           EXPECT_EQ(bo.query().dontneed, needed ? 0U : 1U);
                           EXPECT_EQ(bo.query().purged, 0U);
                           drop_buffer();
-                      }});
+                      },
+                  .errors = {}});
 }
 
 TEST_F(Fault, InSyncobjCreate) {

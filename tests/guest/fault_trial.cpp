@@ -33,26 +33,33 @@ auto fields(const gpumem::BoInfo &info) {
                     info.movable, info.imported, info.dontneed, info.purged);
 }
 
+std::uint64_t sum(const std::map<std::string, std::uint64_t> &pages) {
+    std::uint64_t all = 0;
+    for (const auto &[trace, count] : pages)
+        all += count;
+    return all;
+}
+
 } // namespace
 
+// An account in which a buffer's pages do not appear would miss them when they
+// are lost, too.
 void Fault::SetUpTestSuite() {
     injected_in_all = 0;
-    if (FaultInjection::is_there() && support::page_owner_is_on())
-        pages_before = support::pages_of_gpumem();
+    if (!FaultInjection::is_there() || !support::page_owner_is_on())
+        return;
+    constexpr std::size_t PAGES = 32;
+    pages_before = support::pages_of_gpumem();
+    const gpumem::Device device = gpumem::Device::open();
+    const gpumem::Bo bo = device.create(PAGES * PAGE);
+    const gpumem::Pin pin = bo.pin(gpumem::PinFor::now);
+    ASSERT_GE(sum(support::pages_of_gpumem()), sum(pages_before) + PAGES)
+        << "page_owner does not see the pages of a buffer";
 }
 
 void Fault::TearDownTestSuite() {
-    if (!FaultInjection::is_there())
-        return;
-    std::cout << "In all " << injected_in_all << " faults injected\n";
-    if (!support::page_owner_is_on()) {
-        std::cout << "No page_owner=on: whose pages are left is not known\n";
-        return;
-    }
-    for (const auto &[trace, pages] : support::pages_of_gpumem())
-        EXPECT_LE(pages, pages_before[trace])
-            << "pages are left that were allocated by\n"
-            << trace;
+    if (FaultInjection::is_there())
+        std::cout << "In all " << injected_in_all << " faults injected\n";
 }
 
 void Fault::SetUp() {
@@ -63,6 +70,8 @@ void Fault::SetUp() {
     if (!FaultInjection::is_there())
         GTEST_SKIP() << "this kernel injects no faults: it has no "
                         "/proc/self/fail-nth (tools/vm --debug has)";
+    ASSERT_TRUE(support::page_owner_is_on())
+        << "without page_owner=on it is not known whose pages are left";
     injection_.emplace();
 }
 
@@ -84,7 +93,7 @@ void Fault::survives(const Trial &trial) {
 
     const DriverState outside = state();
     DriverState inside{};
-    injected_ += injection_->for_each_failure(
+    const unsigned injected = injection_->for_each_failure(
         [&] {
             trial.before();
             inside = state();
@@ -103,6 +112,7 @@ void Fault::survives(const Trial &trial) {
                     now.buffer.resident_pages = inside.buffer.resident_pages;
                 }
                 EXPECT_EQ(now, inside);
+                EXPECT_TRUE(is_intact());
                 trial.failed();
                 EXPECT_EQ(trial.call(), 0);
             }
@@ -110,6 +120,17 @@ void Fault::survives(const Trial &trial) {
             EXPECT_EQ(state(), outside);
             return !HasFailure();
         });
+    injected_ += injected;
+    if (!trial.errors.empty())
+        EXPECT_GE(injected, 1U) << "the call allocates nothing";
+    expect_no_page_left();
+}
+
+void Fault::expect_no_page_left() {
+    for (const auto &[trace, pages] : support::pages_of_gpumem())
+        EXPECT_LE(pages, pages_before[trace])
+            << "pages are left that were allocated by\n"
+            << trace;
 }
 
 int Fault::ioctl(int fd, unsigned long request, void *args) {
@@ -164,6 +185,7 @@ void Fault::make_buffer(std::size_t pages, std::size_t resident) {
 
 void Fault::drop_buffer() {
     map.reset();
+    filled = 0;
     bo = gpumem::Bo();
 }
 

@@ -26,7 +26,8 @@ struct Trial {
     std::function<int()> call;
     // Undoes @call, which has succeeded in the end, and @before.
     std::function<void()> after = [] {};
-    // What may be the answer when there is no memory.
+    // What may be the answer when there is no memory; nothing of a call that
+    // needs none, or must succeed without.
     std::set<int> errors = {ENOMEM};
     // Whether pages that became resident may stay so although the call failed.
     bool pages_may_stay = false;
@@ -57,7 +58,9 @@ protected:
 
     // Each time that an allocation of @trial fails, the call answers with an
     // error that it may have, has changed nothing, and succeeds when it is made
-    // again; or it succeeds in spite of that. Once undone, nothing is left.
+    // again; or it succeeds in spite of that. Once undone, nothing is left, by
+    // the driver's account and by page_owner's. A call that may fail for want
+    // of memory must have allocated something.
     void survives(const Trial &trial);
 
     // Calls of this test that did not succeed.
@@ -92,6 +95,8 @@ protected:
 
 private:
     [[nodiscard]] DriverState state() const;
+
+    void expect_no_page_left();
 
     std::optional<support::FaultInjection> injection_;
     unsigned injected_ = 0;
