@@ -2,6 +2,7 @@
 """tools/soak: what it reads of a round, what it keeps, which words it refuses."""
 
 import contextlib
+import dataclasses
 import io
 import pathlib
 import tempfile
@@ -11,6 +12,9 @@ from unittest import mock
 from gpumem_soak import main, rounds, state
 from gpumem_soak.counts import Counts
 from gpumem_vm.errors import VmError
+
+
+PLAN = state.Plan("abc123", "6.12", 20, ("gemfs", "fuzz"))
 
 
 class Soak(unittest.TestCase):
@@ -36,17 +40,45 @@ class Soak(unittest.TestCase):
     def test_state_survives_and_gives_the_next_seed(self):
         with tempfile.TemporaryDirectory() as directory:
             path = pathlib.Path(directory, "new", "state.json")
-            total = state.State(7, rounds=2, counts=Counts(pages_moved=5))
+            total = state.State(7, PLAN, rounds=2, counts=Counts(pages_moved=5))
             total.save(path)
             self.assertEqual(state.load(path), total)
             self.assertEqual(state.load(path).seed, 9)
+
+    def test_resume_is_of_the_same_soak(self):
+        total = state.State(7, PLAN)
+        total.expect(PLAN)
+        for field, value, words in (("commit", "abc123-dirty", "another commit: abc123, not abc123-dirty"),
+                                    ("kernel", "latest", "another kernel: 6.12, not latest"), ("minutes", 5, "another minutes: 20, not 5"),
+                                    ("turns", ("gemfs",), "another turns: gemfs fuzz, not gemfs")):
+            with self.subTest(field), self.assertRaisesRegex(VmError, words):
+                total.expect(dataclasses.replace(PLAN, **{field: value}))
+
+    def test_a_round_that_failed_comes_again_and_is_not_forgotten(self):
+        seeds = []
+
+        def mix(_kernel, _backing, seed, _seconds, _show):
+            seeds.append(seed)
+            return Counts(pages_moved=1), "a page was wrong" if len(seeds) == 2 else ""
+
+        with tempfile.TemporaryDirectory() as directory, mock.patch.object(main, "STATE", pathlib.Path(directory, "state.json")), \
+                mock.patch.object(rounds, "mix", mix), contextlib.redirect_stderr(io.StringIO()), \
+                contextlib.redirect_stdout(io.StringIO()), mock.patch.object(main.time, "monotonic", lambda: 600 * len(seeds)):
+            parsed = main.parser().parse_args(["--hours", "0.5"])
+            total = state.State(7, dataclasses.replace(PLAN, turns=("gemfs",)))
+            with self.assertRaisesRegex(VmError, "a page was wrong"):
+                main._soak(parsed, total, ("gemfs",))
+            again = state.load(main.STATE)
+            self.assertEqual((again.rounds, again.seed, again.counts.failures), (1, 8, 1))
+            self.assertEqual(main._soak(parsed, again, ("gemfs",)), 1)
+            self.assertEqual(seeds[:3], [7, 8, 8])
 
     def test_resume_without_a_soak_or_with_something_else_is_an_error(self):
         with tempfile.TemporaryDirectory() as directory:
             path = pathlib.Path(directory, "state.json")
             with self.assertRaisesRegex(VmError, "no soak to resume"):
                 state.load(path)
-            for text in ("", "[]", "{}", '{"first_seed": 1, "counts": {"bees": 2}}'):
+            for text in ("", "[]", "{}", '{"first_seed": 1, "plan": {"bees": 2}}', '{"first_seed": 1, "rounds": 2, "counts": {}}'):
                 path.write_text(text, encoding="utf-8")
                 with self.subTest(text), self.assertRaisesRegex(VmError, "not what a soak has written"):
                     state.load(path)

@@ -23,7 +23,9 @@ gpumem-fuzz with both. One line tells how far it is; the end is a summary."""
 
 EPILOG = """\
 Each round has a seed, the first one's plus its number. out/soak/state.json is
-written after each round; --resume goes on from there, with the next seed.
+written after each round; --resume goes on from there with the same commit, kernel
+and rounds: with the next seed, or that of the round that failed. A soak that had a
+failure once stays one that failed.
 
 Exit status: 0, 1 if something was wrong (the seed and the log of the round are
 told), 2 for a wrong command line, 130 when interrupted.
@@ -106,7 +108,7 @@ def turns_of(backings, wanted):
 
 
 def _soak(parsed, total, backings):
-    turns = turns_of(backings, parsed.turn)
+    turns = total.plan.turns
     begun = time.monotonic()
     before = total.seconds
     line = Line(sys.stderr)
@@ -130,7 +132,7 @@ def _soak(parsed, total, backings):
             if wrong and not counts.failures + counts.frames_wrong:
                 counts.failures = 1
             total.counts += counts
-            total.rounds += 1
+            total.rounds += not wrong
             total.seconds = before + time.monotonic() - begun
             total.save(STATE)
     finally:
@@ -138,7 +140,7 @@ def _soak(parsed, total, backings):
         print(told(total), flush=True)
     if wrong:
         raise VmError(wrong)
-    return 0 if total.rounds else 1
+    return 0 if total.rounds and not total.failed else 1
 
 
 def main(arguments):
@@ -147,12 +149,16 @@ def main(arguments):
     if parsed.kernel != kernels.LATEST and not re.fullmatch(r"\d+\.\d+", parsed.kernel):
         parser().error(f"'{parsed.kernel}' is not a kernel series: say 6.12, another X.Y, or latest")
     try:
-        total = state.load(STATE) if parsed.resume else state.State(
-            random.SystemRandom().randrange(10**9) if parsed.seed is None else parsed.seed)
+        before = state.load(STATE) if parsed.resume else None
         setup.install()
         if build.main(["--kernel", parsed.kernel]):
             return 1
-        return _soak(parsed, total, programs.backings(parsed.kernel))
+        backings = programs.backings(parsed.kernel)
+        plan = state.Plan(state.commit(), parsed.kernel, parsed.round, tuple(turns_of(backings, parsed.turn)))
+        if before:
+            before.expect(plan)
+        total = before or state.State(random.SystemRandom().randrange(10**9) if parsed.seed is None else parsed.seed, plan)
+        return _soak(parsed, total, backings)
     except (VmError, OSError) as error:
         print(f"tools/soak: {error}", file=sys.stderr)
         return 1
