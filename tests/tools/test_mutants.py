@@ -9,7 +9,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from gpumem_test import mutants, programs
+from gpumem_test import long_runs, mutants, programs
 from gpumem_test.results import FAILED, NO_RESULT, PASSED, Result, matches
 from gpumem_vm.errors import VmError
 
@@ -20,6 +20,7 @@ class Mutants(unittest.TestCase):
     def setUp(self):
         sources = (mutants.REPOSITORY / "tests/guest").glob("*.cpp")
         self.tests = [".".join(names) for path in sources for names in _TEST.findall(path.read_text(encoding="utf-8"))]
+        self.tests.append(long_runs.STRESS)
         self.patches = sorted(mutants.PATCHES.glob("*.patch"))
 
     def test_every_head_can_be_read_and_every_filter_matches(self):
@@ -41,7 +42,7 @@ class Mutants(unittest.TestCase):
                     self.assertEqual(source.count(before), 1)
 
     def test_only_a_test_that_failed_has_caught_something(self):
-        mutant = mutants.Mutant("name", "what", "6.12", None, "gemfs", "*")
+        mutant = mutants.Mutant("name", "what", "6.12", None, "gemfs", "A.*")
         died = Result("guest", programs.DEATH, FAILED, 0, "the guest died, in A.B; its last words:\nx")
         given = [Result("guest", "A.A", PASSED), Result("guest", "A.B", FAILED, 0, NO_RESULT[0]), died]
         original, programs.run_guest = programs.run_guest, lambda *_: given
@@ -59,6 +60,19 @@ class Mutants(unittest.TestCase):
                 mutants._run(mutant, None)
         finally:
             programs.run_guest = original
+
+    def test_the_stress_catches_what_it_says_was_wrong(self):
+        mutant = mutants.Mutant("name", "what", "6.12", None, "gemfs", long_runs.STRESS)
+        said = "status 1\nfirst failure: gpumem-stress: seed 1 pid 2: a page was wrong\n\n"
+        for detail, may_hang, wrong in ((said, False, None), ("status 70\n", False, None), ("status 124\n", True, None),
+                                        ("status 124\n", False, "status 124"), ("status 125\n", True, "status 125")):
+            given = [Result("stress", long_runs.STRESS, FAILED, 1, detail)]
+            with self.subTest(detail), mock.patch.object(programs, "run_guest", lambda *_: []), \
+                    mock.patch.object(long_runs, "run", lambda *_, given=given: given):
+                with self.assertRaisesRegex(VmError, wrong) if wrong else contextlib.nullcontext():
+                    self.assertEqual(mutants._run(mutant, None, may_hang), given)
+        self.assertEqual(mutants._caught_by([Result("stress", long_runs.STRESS, FAILED, 1, said)]),
+                         f"{long_runs.STRESS} (seed 1 pid 2: a page was wrong)")
 
     def test_a_head_may_say_that_the_mistake_hangs(self):
         self.assertTrue(mutants.read(mutants.PATCHES / "lock-instead-of-trylock.patch").hangs)

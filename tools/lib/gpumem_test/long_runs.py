@@ -10,7 +10,7 @@ import time
 
 from gpumem_vm.build import REPOSITORY
 
-from .programs import DEBUG_OPTIONS
+from .programs import DEBUG_OPTIONS, GUEST_PROGRAM
 from .results import FAILED, PASSED, Result, matches
 
 FUZZ = "Fuzz.TheDriverAnswersAnyCallsAsItDocuments"
@@ -27,6 +27,10 @@ STRESS_SECONDS = 60
 STRESS_GUEST = ("--mem", "1536", "--append", "movablecore=512M numa=fake=2")
 # A start, and an end.
 SECONDS = 900
+# How the detail of a run that failed begins.
+STATUS_WORD = "status"
+# How much more a debug kernel needs of both, and of the overtime of gpumem-stress.
+DEBUG_SLOWNESS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,20 +59,26 @@ def stress():
                    r"^operations (\d+), ", 1)
 
 
-def run(wanted, kernel, backing, pattern, report, kind=None):
-    """Run those LongRuns that the pattern selects; report() gets each as it ends."""
+def run(wanted, kernel, backing, pattern, report, kind=None, home=REPOSITORY):
+    """Run those LongRuns that the pattern selects; report() gets each as it ends.
+
+    home: the repository whose module is loaded.
+    """
     found = []
     for one in wanted:
         if matches(pattern, one.name):
-            found.append(_run_one(one, kernel, backing, kind))
+            found.append(_run_one(one, kernel, backing, kind, home))
             report(found[-1])
     return found
 
 
-def _run_one(one, kernel, backing, kind):
+def _run_one(one, kernel, backing, kind, home):
     begun = time.monotonic()
-    command = [str(REPOSITORY / "tools/vm"), "--kernel", kernel, "--backing", backing, *one.guest, "--timeout", str(one.seconds),
-               *([f"--{kind}", *DEBUG_OPTIONS] if kind else []), "--", *one.command]
+    # The programs themselves are always this repository's.
+    share = [] if home == REPOSITORY else ["--share", str(REPOSITORY)]
+    command = [str(home / "tools/vm"), *share, "--kernel", kernel, "--backing", backing, *one.guest,
+               "--timeout", str(one.seconds * (DEBUG_SLOWNESS if kind else 1)),
+               *([f"--{kind}", *DEBUG_OPTIONS] if kind else []), "--", str(GUEST_PROGRAM.parent / one.command[0]), *one.command[1:]]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           errors="replace") as done:
         try:
@@ -78,7 +88,7 @@ def _run_one(one, kernel, backing, kind):
             done.wait()
             raise
     state = judge(one, done.returncode, said)
-    detail = f"status {done.returncode}\n{said[-6000:]}\n{errors[-6000:]}" if state == FAILED else ""
+    detail = f"{STATUS_WORD} {done.returncode}\n{said[-6000:]}\n{errors[-6000:]}" if state == FAILED else ""
     return Result(f"{one.suite} {kernel}{f' {kind}' if kind else ''} {backing}", one.name, state, time.monotonic() - begun, detail)
 
 

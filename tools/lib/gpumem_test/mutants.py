@@ -20,7 +20,7 @@ from gpumem_vm import build, debug_kernel, modules, rootfs, sandbox, setup
 from gpumem_vm.arguments import OneLineParser
 from gpumem_vm.errors import VmError
 
-from . import programs, results
+from . import long_runs, programs, results
 from .results import FAILED
 
 REPOSITORY = build.REPOSITORY
@@ -28,6 +28,8 @@ GUEST_PROGRAM = programs.GUEST_PROGRAM.name
 PATCHES = REPOSITORY / "tests/mutants"
 # All that tools/vm and the module are made of.
 _COPIED = ("kernel", "include/uapi", "tests/kmod", "tools")
+# Statuses of tools/vm: the guest took too long, or there was none.
+SLOW, OWN = 124, 125
 _HEAD = re.compile(r"^(What|Kernel|Backing|Tests|Hangs): (.+)$", re.MULTILINE)
 
 DESCRIPTION = """\
@@ -82,7 +84,11 @@ def _apply(mutant, home):
 
 def _run(mutant, home, may_hang=False):
     """What failed on the module of a repository."""
-    found = programs.run_guest(mutant.kernel, mutant.backing, mutant.tests, lambda result: None, mutant.kind, home)
+    def ignore(_result):
+        pass
+
+    found = [*programs.run_guest(mutant.kernel, mutant.backing, mutant.tests, ignore, mutant.kind, home),
+             *long_runs.run([long_runs.stress()], mutant.kernel, mutant.backing, mutant.tests, ignore, mutant.kind, home)]
     if not found:
         raise VmError(f"no test matches {mutant.tests}")
     failed = [result for result in found if result.state == FAILED]
@@ -91,13 +97,29 @@ def _run(mutant, home, may_hang=False):
             raise VmError(result.detail.splitlines()[0])
         if result.name == programs.DEATH and result.detail.startswith(programs.SLOW_WORDS) and not may_hang:
             raise VmError(result.detail.partition(";")[0])
+        if result.name == long_runs.STRESS and _status(result) in (SLOW, OWN) and not (may_hang and _status(result) == SLOW):
+            raise VmError(f"{result.name} ended with status {_status(result)} of tools/vm")
     # A guest that died says so once, and what did not run has caught nothing.
     return [result for result in failed if result.detail not in results.NO_RESULT]
+
+
+def _status(result):
+    """What a long run that failed ended with."""
+    return int(result.detail.splitlines()[0].removeprefix(long_runs.STATUS_WORD))
+
+
+def _first_failure(result):
+    """What gpumem-stress says of a run."""
+    found = re.search(r"^first failure: (?:gpumem-stress: )?(.*)$", result.detail, re.MULTILINE)
+    return found.group(1) if found else f"status {_status(result)}"
 
 
 def _caught_by(failed):
     words = []
     for result in failed:
+        if result.name == long_runs.STRESS:
+            words.append(f"{result.name} ({_first_failure(result)})")
+            continue
         words.append(result.detail.partition(";")[0].splitlines()[0] if result.name == programs.DEATH else result.name)
     return ", ".join(words)
 
