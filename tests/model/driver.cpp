@@ -35,7 +35,8 @@ Driver::Driver() : before_(stats_now()) {}
 
 Rules Driver::rules() const {
     return {.mappings_hold_file = before_.backing == GPUMEM_BACKING_MOPS,
-            .movable = (before_.flags & GPUMEM_STATS_MOVABLE) != 0};
+            .movable = (before_.flags & GPUMEM_STATS_MOVABLE) != 0,
+            .core_pins = support::TestImporter().get("core_pins") != 0};
 }
 
 int Driver::file(const Operation &op) const {

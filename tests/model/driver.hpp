@@ -6,6 +6,7 @@
 #include "model/answer.hpp"
 #include "model/state.hpp"
 #include "model/touch.hpp"
+#include "support/test_importer.hpp"
 
 #include <drm/gpumem_drm.h>
 #include <gpumem/gpumem.hpp>
@@ -13,6 +14,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 namespace model {
@@ -79,7 +81,7 @@ private:
     std::array<Slot, SLOTS> slots_{};
     std::array<gpumem::UniqueFd, BUFS> bufs_;
     std::array<Window, MAPS> maps_;
-    std::array<gpumem::UniqueFd, IMPORTERS> importers_;
+    std::array<std::optional<support::TestImporter>, IMPORTERS> importers_;
     gpumem::UniqueFd vgem_;
     drm_gpumem_stats before_{};
 };

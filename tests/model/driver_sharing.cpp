@@ -6,9 +6,7 @@
 #include "support/system.hpp"
 
 #include <cerrno>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sstream>
 #include <stdexcept>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -23,7 +21,6 @@ namespace model {
 namespace {
 
 constexpr std::size_t WORDS = PAGE / sizeof(std::uint64_t);
-const std::string IMPORTER = "/sys/kernel/debug/gpumem_test_importer";
 
 // A buffer that was passed by in one may go in the next.
 constexpr int SHRINK_ROUNDS = 2;
@@ -147,26 +144,23 @@ Answer Driver::touch(const Operation &op) {
 }
 
 Answer Driver::attach(const Operation &op) {
-    support::load_test_module("gpumem_test_importer");
-    UniqueFd importer(::open(IMPORTER.c_str(), O_RDWR | O_CLOEXEC));
+    support::TestImporter importer;
+    const char *kind = op.variant == Variant::told   ? "told"
+                       : op.variant == Variant::lazy ? "lazy"
+                                                     : "static";
     for (const std::string &command :
-         {fmt::format("attach {} static", buf(op)), std::string("map")})
-        if (::write(importer.get(), command.data(), command.size()) < 0)
-            return failed(errno);
+         {fmt::format("attach {} {}", buf(op), kind), std::string("map")})
+        if (const int error = importer(command))
+            return failed(error);
     importers_.at(at(op.importer)) = std::move(importer);
     return {};
 }
 
 Answer Driver::sum(const Operation &op) {
-    std::array<char, 256> text{};
-    if (::pread(importers_.at(at(op.importer)).get(), text.data(),
-                text.size() - 1, 0) < 0)
-        return failed(errno);
-    std::istringstream words(text.data());
     Answer answer;
-    std::string name;
-    for (std::uint64_t value = 0; words >> name >> value;)
-        if (name == "sum")
+    for (const auto &[name, value] :
+         importers_.at(at(op.importer))->get_all())
+        if (name == "sum" || name == "mapped")
             answer.values[name] = value;
     return answer;
 }

@@ -38,11 +38,12 @@ bool Model::skips(const Operation &op) {
     }
     case Kind::attach: {
         const Buf *buf = state_.buf(op.buf);
-        return !buf || !buf->object || state_.importers.at(at(op.importer));
+        return !buf || !buf->object ||
+               state_.importers.at(at(op.importer)).buf;
     }
     case Kind::detach:
     case Kind::sum:
-        return !state_.importers.at(at(op.importer));
+        return !state_.importers.at(at(op.importer)).buf;
     default:
         return false;
     }
@@ -108,7 +109,7 @@ Answer Model::answer(const Operation &op, const Answer &actual) {
     case Kind::detach:
         return detach(op);
     case Kind::sum:
-        return sum(op);
+        return sum(op, actual);
     case Kind::shrink:
         return shrink(actual);
     case Kind::compact:

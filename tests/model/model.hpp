@@ -59,7 +59,7 @@ private:
     Answer foreign(const Operation &op, const Answer &actual);
     Answer attach(const Operation &op, const Answer &actual);
     Answer detach(const Operation &op);
-    Answer sum(const Operation &op);
+    Answer sum(const Operation &op, const Answer &actual);
 
     // model_maps.cpp
     Answer map(const Operation &op);

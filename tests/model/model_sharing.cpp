@@ -97,30 +97,52 @@ Answer Model::foreign(const Operation &op, const Answer &actual) {
 }
 
 Answer Model::attach(const Operation &op, const Answer &actual) {
+    const bool told =
+        op.variant == Variant::told || op.variant == Variant::lazy;
+    const bool pins = !told || rules_.core_pins;
     // A dma-buf's pin is a long one, but has no word for a page in use.
     Answer pinned = actual;
     if (pinned.error == ENOMEM)
         pinned.error = EBUSY;
-    const int error =
-        pin_all({state_.buf(op.buf)->object}, {false}, true, pinned);
+    const Id object = state_.buf(op.buf)->object;
+    const int error = pin_all({object}, {false}, pins, pinned);
     if (error)
         return failed(error == EBUSY ? ENOMEM : error);
-    state_.importers.at(static_cast<std::size_t>(op.importer)) =
-        state_.buf_slots.at(static_cast<std::size_t>(op.buf));
+    // Who can be told has the pages until somebody wants to move one.
+    if (!pins)
+        --state_.objects.at(object).pins;
+    state_.importers.at(static_cast<std::size_t>(op.importer)) = {
+        .buf = state_.buf_slots.at(static_cast<std::size_t>(op.buf)),
+        .pins = pins,
+        .lazy = op.variant == Variant::lazy};
     return {};
 }
 
 Answer Model::detach(const Operation &op) {
-    Id &importer = state_.importers.at(static_cast<std::size_t>(op.importer));
-    --state_.objects.at(state_.bufs.at(importer).object).pins;
-    importer = 0;
+    Importer &importer =
+        state_.importers.at(static_cast<std::size_t>(op.importer));
+    if (importer.pins)
+        --state_.objects.at(state_.bufs.at(importer.buf).object).pins;
+    importer = {};
     return {};
 }
 
-Answer Model::sum(const Operation &op) {
-    const Id buf = state_.importers.at(static_cast<std::size_t>(op.importer));
-    const Object &object = state_.objects.at(state_.bufs.at(buf).object);
+Answer Model::sum(const Operation &op, const Answer &actual) {
+    const Importer &importer =
+        state_.importers.at(static_cast<std::size_t>(op.importer));
+    const Object &object =
+        state_.objects.at(state_.bufs.at(importer.buf).object);
     Answer answer;
+    // Whether it was told is the driver's business.
+    const bool let_go = !importer.pins && !importer.lazy &&
+                        !actual.value("mapped");
+    const bool stale = !importer.pins && importer.lazy &&
+                       !actual.values.contains("sum");
+    answer.values["mapped"] = !let_go;
+    if (let_go)
+        answer.values["sum"] = 0;
+    if (let_go || stale)
+        return answer;
     answer.values["sum"] = std::accumulate(
         object.words.begin(), object.words.end(), std::uint64_t{0});
     return answer;

@@ -32,7 +32,8 @@ const std::array<std::string_view, VARIANTS> VARIANT_NAMES{
     "plain",     "unknown_flag", "dirty_field", "dirty_pad",
     "overflow",  "huge",         "odd",         "longterm",
     "empty",     "too_many",     "bad_address", "many",
-    "read_only", "private",      "beside",      "no_dmabuf"};
+    "read_only", "private",      "beside",      "no_dmabuf",
+    "told",      "lazy"};
 
 // In the order of Kind.
 const std::array<KindInfo, KINDS> &kinds() {
@@ -69,7 +70,10 @@ const std::array<KindInfo, KINDS> &kinds() {
         {"import", {FILE_SLOT, BUF, SLOT}, {no_dmabuf}, 8},
         {"map_buf", {BUF, MAP, PAGE, SIZE}, {read_only, private_copy}, 5},
         {"foreign", {BUF, SIZE}, {}, 2},
-        {"attach", {BUF, IMPORTER}, {}, 4},
+        {"attach",
+         {BUF, IMPORTER},
+         {told, told, told, lazy, lazy, lazy},
+         4},
         {"detach", {IMPORTER}, {}, 3},
         {"sum", {IMPORTER}, {}, 3},
         {"shrink", {}, {}, 3},

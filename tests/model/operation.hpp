@@ -43,9 +43,11 @@ enum class Kind {
     import,  // a dma-buf, its handle goes to the slot
     map_buf, // a dma-buf, from a page on
     foreign, // a dma-buf of another device
-    attach,  // an importer that keeps the buffer in place, to a dma-buf
+    attach,  // an importer that keeps the buffer in place, to a dma-buf, or one
+             // that lets go of it when it is told
     detach,  //
-    sum,     // of the first words of all pages, as the importer sees them
+    sum,     // of the first words of all pages, as the importer sees them, if
+             // it has not let go
     shrink,  // all that shrinkers have to give
     compact, // all memory
 };
@@ -70,8 +72,10 @@ enum class Variant {
     private_copy, // MAP_PRIVATE
     beside,       // a page behind the offset
     no_dmabuf,    // the descriptor of the DRM file itself
+    told,         // lets go at once
+    lazy,         // keeps what it has, which means nothing any more
 };
-inline constexpr std::size_t VARIANTS = 16;
+inline constexpr std::size_t VARIANTS = 18;
 // For Variant::many.
 inline constexpr std::size_t MANY = 300;
 

@@ -141,7 +141,7 @@ bool State::drop_bufs() {
         if (!has_handle(id))
             object.exported_as = 0;
     const auto dead = ids_of(bufs, [&](Id id, const Buf &) {
-        return !has(buf_slots, id) && !has(importers, id) &&
+        return !has(buf_slots, id) && std::ranges::find(importers, id, &Importer::buf) == importers.end() &&
                !any(maps, [&](const Mapping &m) { return m.buf == id; }) &&
                !any(objects, [&](const Object &o) {
                    return o.import == id || o.exported_as == id;

@@ -18,6 +18,8 @@ struct Rules {
     // alone.
     bool mappings_hold_file = false;
     bool movable = true;
+    // Whoever maps a dma-buf pins it, also importers that could be told.
+    bool core_pins = true;
 };
 
 // Of files, buffers, dma-bufs; 0 is none.
@@ -69,6 +71,12 @@ struct Mapping {
     bool writable = true;
 };
 
+struct Importer {
+    Id buf = 0;
+    bool pins = false;
+    bool lazy = false;
+};
+
 struct Slot {
     std::uint32_t handle = 0;
     std::uint64_t offset = 0;
@@ -83,7 +91,7 @@ public:
     std::array<Id, FILES> file_slots{};
     std::array<Slot, SLOTS> slots{};
     std::array<Id, BUFS> buf_slots{};
-    std::array<Id, IMPORTERS> importers{};
+    std::array<Importer, IMPORTERS> importers{};
     Id last_id = 0;
 
     // Null where nothing is.
