@@ -198,6 +198,48 @@ TEST_F(Security, AnImporterThatNeverLetsGoStopsNothingElse) {
         EXPECT_FALSE(bo.query().purged);
 }
 
+// It is told that its buffer is to move, and does not come back from that.
+TEST_F(Security, AnImporterThatBlocksStopsNothingElse) {
+    const Device device = Device::open();
+    const auto filled = [&](std::uint64_t &id) {
+        Bo bo = device.create(64 * PAGE);
+        id = support::object_ids().back();
+        const auto map = bo.map();
+        std::memset(map.data(), 1, map.size());
+        return bo;
+    };
+    std::uint64_t id = 0, other_id = 0;
+    const Bo bo = filled(id), other = filled(other_id);
+    const support::TestImporter stuck(bo.export_dmabuf().fd(), "stuck");
+    const support::TestImporter told(other.export_dmabuf().fd(), "told");
+    if (stuck.get("core_pins"))
+        GTEST_SKIP() << "this kernel pins what an importer maps, and tells nobody";
+    ASSERT_EQ(stuck("map"), 0);
+    ASSERT_EQ(told("map"), 0);
+    support::Crumbs crumbs(device);
+
+    const auto ask = [&] {
+        return support::soft_offline(support::page_frames(id).front());
+    };
+    do
+        ASSERT_EQ(ask(), EBUSY);
+    while (stuck("waits"));
+    // Nobody waits for it: not who asks again, not compaction, not the worker
+    // that tells others, not the shrinker.
+    EXPECT_EQ(ask(), EBUSY);
+    EXPECT_GT(support::move_pages(device, 1000), 0U);
+    EXPECT_EQ(crumbs.first_wrong(), "");
+    EXPECT_TRUE(support::moves(other_id));
+    const Bo purgeable = device.create(PAGE);
+    { purgeable.map().data()[0] = std::byte{1}; }
+    purgeable.madvise(GPUMEM_BO_DONTNEED);
+    EXPECT_TRUE(support::becomes_purged(purgeable));
+    ASSERT_EQ(stuck("waits"), 0);
+
+    ASSERT_EQ(stuck("go"), 0);
+    EXPECT_TRUE(support::moves(id));
+}
+
 // Somebody pins for long what an importer never lets go of: the pin waits, and
 // nobody else for it, though it holds the buffer's reservation.
 TEST_F(Security, ALongPinThatNeverEndsStopsNothingElse) {

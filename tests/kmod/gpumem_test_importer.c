@@ -6,8 +6,10 @@
  *   attach FD static   as most drivers: the buffer stays where it is
  *   attach FD told     can be told that the buffer moves, and unmaps at once
  *   attach FD lazy     can be told, and keeps its old mapping until "unmap"
+ *   attach FD stuck    can be told, and does not come back before "go"
  *   map, unmap, pin, unpin, vmap, vunmap, detach
  *   fence, signal      a fence in the buffer's reservation, and its end
+ *   waits, go          EAGAIN unless it is being told and stuck; the end of that
  *
  * and tells by read(), from the start each time:
  *
@@ -18,6 +20,7 @@
  *   sum N         of the first 8 bytes of each page that is mapped; of a stale
  *                 mapping there is no such line
  */
+#include <linux/completion.h>
 #include <linux/debugfs.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
@@ -47,6 +50,9 @@ struct gpumem_test_importer {
 	struct sg_table *sgt;
 	struct iosys_map vmap;
 	unsigned long told;
+	struct completion go;
+	bool stuck;
+	bool waits; /* read by others at any time */
 	bool lazy;
 	bool stale; /* mapped before it was told last */
 	bool pinned;
@@ -76,6 +82,12 @@ static void gpumem_test_invalidate(struct dma_buf_attachment *attach)
 	struct gpumem_test_importer *imp = attach->importer_priv;
 
 	imp->told++;
+	/* With the reservation held, as a driver whose hardware does not answer. */
+	if (imp->stuck) {
+		WRITE_ONCE(imp->waits, true);
+		wait_for_completion(&imp->go);
+		WRITE_ONCE(imp->waits, false);
+	}
 	if (imp->lazy)
 		imp->stale = imp->sgt;
 	else
@@ -97,9 +109,11 @@ static int gpumem_test_attach(struct gpumem_test_importer *imp, int fd,
 		return -EBUSY;
 	if (!strcmp(kind, "static"))
 		ops = NULL;
-	else if (strcmp(kind, "told") && strcmp(kind, "lazy"))
+	else if (strcmp(kind, "told") && strcmp(kind, "lazy") &&
+		 strcmp(kind, "stuck"))
 		return -EINVAL;
 	imp->lazy = !strcmp(kind, "lazy");
+	imp->stuck = !strcmp(kind, "stuck");
 
 	buf = dma_buf_get(fd);
 	if (IS_ERR(buf))
@@ -193,6 +207,7 @@ static void gpumem_test_detach(struct gpumem_test_importer *imp)
 {
 	if (!imp->buf)
 		return;
+	complete_all(&imp->go);
 	gpumem_test_signal(imp);
 	dma_resv_lock(imp->buf->resv, NULL);
 	gpumem_test_vunmap(imp);
@@ -245,6 +260,12 @@ static int gpumem_test_command(struct gpumem_test_importer *imp, char *text)
 		return 0;
 	}
 	/* Not under the reservation: somebody may wait for it there. */
+	if (!strcmp(text, "waits"))
+		return READ_ONCE(imp->waits) ? 0 : -EAGAIN;
+	if (!strcmp(text, "go")) {
+		complete_all(&imp->go);
+		return 0;
+	}
 	if (!strcmp(text, "signal")) {
 		gpumem_test_signal(imp);
 		return 0;
@@ -323,6 +344,7 @@ static int gpumem_test_open(struct inode *inode, struct file *file)
 	if (!imp)
 		return -ENOMEM;
 	mutex_init(&imp->lock);
+	init_completion(&imp->go);
 	file->private_data = imp;
 	return 0;
 }

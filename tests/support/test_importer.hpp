@@ -14,7 +14,8 @@ class TestImporter {
 public:
     // Of no dma-buf yet; loads the module if it is not there.
     TestImporter();
-    // Attaches to the dma-buf as "static", "told" or "lazy". Throws std::system_error with the errno.
+    // Attaches to the dma-buf as "static", "told", "lazy" or "stuck". Throws
+    // std::system_error with the errno.
     TestImporter(int dmabuf, const std::string &kind);
 
     // Gives a command; 0 or the errno.
