@@ -58,7 +58,8 @@ void expect_as_before(const gpumem::Device &device,
                                       before.*counter.value));
 }
 
-std::vector<std::string> not_done(const RunOptions &options, const Here &here,
+std::vector<std::string> not_done(const RunOptions &options,
+                                  const std::function<bool(Move)> &can,
                                   bool has_pages, const Ends &ends,
                                   std::uint64_t moved, const Totals &totals) {
     std::vector<std::string> found;
@@ -69,7 +70,7 @@ std::vector<std::string> not_done(const RunOptions &options, const Here &here,
             is_possible(static_cast<Op>(i), options, has_pages))
             found.push_back(fmt::format("not one '{}' was done", OP_NAMES[i]));
     for (std::size_t i = 0; i < MOVE_NAMES.size(); ++i)
-        if (!totals.moves_done[i] && here.can(static_cast<Move>(i)))
+        if (!totals.moves_done[i] && can(static_cast<Move>(i)))
             found.push_back(
                 fmt::format("not one '{}' was done, though this guest "
                             "can, and {} were tried",
@@ -79,8 +80,12 @@ std::vector<std::string> not_done(const RunOptions &options, const Here &here,
             found.push_back(
                 fmt::format("not one '{}' importer saw the pages of a buffer",
                             IMPORTERS[i]));
-    if (here.can(Move::unplug) && !(ends.lost_device && totals.met_gone))
+    if (can(Move::unplug) && !(ends.lost_device && totals.met_gone))
         found.emplace_back("nobody used the device while it went away");
+    if (!ends.killed)
+        found.emplace_back("no process was killed");
+    if (!totals.long_pins)
+        found.emplace_back("nothing was pinned for long");
     if (!totals.frames_compared)
         found.emplace_back("no page frame of a pinned page was compared");
     return found;

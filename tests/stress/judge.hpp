@@ -2,7 +2,6 @@
 // What a run must have done, and must have left as it was.
 #pragma once
 
-#include "stress/here.hpp"
 #include "stress/processes.hpp"
 #include "stress/report.hpp"
 #include "stress/totals.hpp"
@@ -10,6 +9,7 @@
 #include <gpumem/gpumem.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,8 +21,9 @@ void expect_as_before(const gpumem::Device &device,
                       const gpumem::DeviceStats &before, const Report &report);
 
 // A run that did nothing has shown nothing. What is missing of all operations
-// and moves that the guest can do, in words.
-std::vector<std::string> not_done(const RunOptions &options, const Here &here,
+// and moves that the guest @can do, in words.
+std::vector<std::string> not_done(const RunOptions &options,
+                                  const std::function<bool(Move)> &can,
                                   bool has_pages, const Ends &ends,
                                   std::uint64_t moved, const Totals &totals);
 

@@ -127,9 +127,10 @@ int stress_all(const stress::RunOptions &options, const std::string &summary) {
     const auto missing = [&](const stress::Ends &ends) {
         return options.seconds < WORTH_JUDGING
                    ? std::vector<std::string>{}
-                   : stress::not_done(options, here, has_pages, ends,
-                                      device.stats().moved - before.moved,
-                                      totals);
+                   : stress::not_done(
+                         options, [&](stress::Move move) { return here.can(move); },
+                         has_pages, ends, device.stats().moved - before.moved,
+                         totals);
     };
     const stress::Ends ends = stress::run_processes(
         options, device, group, refusals, report, totals,

@@ -3,6 +3,7 @@
 
 #include "stress/blocks.hpp"
 #include "stress/nodes.hpp"
+#include "stress/seeds.hpp"
 #include "stress/shortage.hpp"
 #include "support/system.hpp"
 
@@ -34,6 +35,9 @@ constexpr std::array ROUND{
     Share{Move::oom_killer, 1}, Share{Move::group_limit, 1},
     Share{Move::nodes, 2}};
 
+// Among the seeds of a run, of which processes have the small ones.
+constexpr std::uint64_t MOVING = ~std::uint64_t{0} - 1;
+
 // A deck of moves: shuffled when all were dealt.
 class Deck {
 public:
@@ -60,7 +64,7 @@ public:
     Movers(std::uint64_t seed, const Here &here,
            const support::MemoryGroup &group, const Report &report,
            Totals &totals)
-        : random_(seed), group_(group), report_(report), totals_(totals),
+        : random_(seed_of(seed, MOVING)), group_(group), report_(report), totals_(totals),
           deck_(here), blocks_(random_, report, totals) {}
 
     void step() {
@@ -73,8 +77,7 @@ private:
     bool run(Move move) {
         switch (move) {
         case Move::huge_pages:
-            ask_for_huge_pages(totals_);
-            return true;
+            return ask_for_huge_pages(totals_);
         case Move::contiguous:
             return blocks_.allocate();
         case Move::shrinking:

@@ -2,6 +2,7 @@
 #include "stress/processes.hpp"
 
 #include "stress/judge.hpp"
+#include "stress/seeds.hpp"
 #include "support/memory_group.hpp"
 #include "support/system.hpp"
 
@@ -26,6 +27,8 @@ using clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds PATIENCE{60};
 // Beyond the time of the run, for what a slow guest has not done yet.
 constexpr std::chrono::minutes OVERTIME{10};
+// Among the seeds of a run, of which processes have those from 1 on.
+constexpr std::uint64_t KILLING = 0;
 // How long processes go on without their device.
 constexpr std::chrono::milliseconds AFTERWARDS{200};
 
@@ -38,13 +41,14 @@ public:
     Processes(const RunOptions &options, const support::MemoryGroup &group,
               const Refusals &refusals, const Report &report, Totals &totals)
         : options_(options), group_(group), refusals_(refusals),
-          report_(report), totals_(totals), random_(options.seed),
+          report_(report), totals_(totals),
+          random_(seed_of(options.seed, KILLING)),
           oom_kills_(oom_kills()) {}
 
     void fill_up() {
         while (alive_.size() < options_.processes) {
             WorkerOptions worker = options_.worker;
-            worker.seed = options_.seed + number_;
+            worker.seed = seed_of(options_.seed, number_);
             const bool limited = worker.limited = is_next_limited();
             const std::size_t place = worker.place = free_place();
             ++number_;
@@ -121,7 +125,8 @@ public:
     Ends finish() {
         totals_.stop = true;
         reap_all();
-        if (oom_kills() - oom_kills_ < ends_.oom_killed)
+        if (oom_kills() - oom_kills_ <
+            ends_.oom_killed + totals_.children_killed)
             report_.failed("processes were killed, and not for want of memory");
         return ends_;
     }

@@ -43,11 +43,13 @@ bool memory_is_short() {
 }
 
 // Gives back the pool's size, however the asking ends.
-void ask_for_huge_pages(Totals &totals) {
+bool ask_for_huge_pages(Totals &totals) {
     const Shortage shortage(totals);
     const std::string before = support::read_file(POOL);
     support::write_file(POOL, std::to_string(std::stoul(before) + 64));
+    const bool grew = std::stoul(support::read_file(POOL)) > std::stoul(before);
     support::write_file(POOL, before);
+    return grew;
 }
 
 // A child takes nearly all memory that there is, and gives it back: what is

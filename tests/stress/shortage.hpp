@@ -16,7 +16,8 @@ constexpr std::uint64_t GROUP_BYTES = 5 << 20;
 // By others, or by what moves take: calls may answer ENOMEM now.
 bool memory_is_short();
 
-void ask_for_huge_pages(Totals &totals);
+// Whether it did what it is for.
+bool ask_for_huge_pages(Totals &totals);
 bool make_memory_short(Totals &totals);
 bool call_the_oom_killer();
 bool tighten(const support::MemoryGroup &group);

@@ -37,6 +37,7 @@ Thread::Thread(std::uint64_t seed, const gpumem::Device &device, bool has_pages,
 
 void Thread::step() {
     op_ = OPS[below(OPS.size())];
+    held_ = false;
     excuses_.begin();
     Slot &slot = slots_[below(slots_.size())];
     const auto i = static_cast<std::size_t>(op_);

@@ -54,6 +54,7 @@ private:
     bool write(Slot &slot);
     bool verify(Slot &slot);
     bool pin(Slot &slot);
+    gpumem::Pin pin_for_long(Slot &slot);
     bool unpin(Slot &slot);
     bool reimport(Slot &slot);
     bool second_file(Slot &slot);
@@ -135,7 +136,7 @@ private:
     Totals &totals_;
     const Report &report_;
     Op op_{};
-    bool long_pin_ = false; // what it tries
+    bool held_ = false; // by somebody of ours: a long pin is refused
     gpumem::UniqueFd disk_;
     std::deque<Orphan> orphans_;
     alignas(support::PAGE) std::array<std::byte, support::PAGE> copy_{};

@@ -19,8 +19,7 @@ void Thread::refused(const gpumem::Error &error) {
     const int code = error.code().value();
     if (code == ENOMEM && excuses_.memory_was_short())
         return;
-    // Beside a short pin, or with a page in a pipe, a long one cannot be had.
-    if (code == EBUSY && op_ == Op::pin && long_pin_)
+    if (code == EBUSY && op_ == Op::pin && held_)
         return;
     if (code == ENODEV && excuses_.device_is_gone())
         return;

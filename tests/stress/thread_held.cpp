@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <fcntl.h>
 #include <mutex>
 #include <shared_mutex>
 #include <sys/uio.h>
+#include <thread>
 #include <unistd.h>
 
 using support::PAGE;
@@ -21,15 +23,15 @@ namespace {
 
 constexpr std::size_t MOST_PINS = 8;
 constexpr std::size_t MOST_PIPES = 4;
+constexpr std::chrono::seconds LONG_PIN_PATIENCE{10};
 
 } // namespace
 
 bool Thread::pin(Slot &slot) {
     if (totals_.calm)
         return false;
-    long_pin_ = below(4) == 0;
-    Pinned made{.pin = slot.bo.pin(long_pin_ ? gpumem::PinFor::long_time
-                                             : gpumem::PinFor::now),
+    Pinned made{.pin = below(4) ? slot.bo.pin(gpumem::PinFor::now)
+                                : pin_for_long(slot),
                 .frames = frames_of(slot, true)};
     const std::scoped_lock lock(slot.held_lock);
     if (slot.pins.size() < MOST_PINS)
@@ -37,6 +39,30 @@ bool Thread::pin(Slot &slot) {
     else
         compare_frames(slot, made);
     return true;
+}
+
+// Beside a short pin, or with a page in a pipe, it cannot be had. Others use a
+// page for a moment only, and the driver does not wait long for them.
+gpumem::Pin Thread::pin_for_long(Slot &slot) {
+    using clock = std::chrono::steady_clock;
+    const auto end = clock::now() + LONG_PIN_PATIENCE;
+    for (;;) {
+        try {
+            gpumem::Pin pin = slot.bo.pin(gpumem::PinFor::long_time);
+            ++totals_.long_pins;
+            return pin;
+        } catch (const gpumem::Error &error) {
+            if (error.code().value() != EBUSY)
+                throw;
+            {
+                const std::scoped_lock lock(slot.held_lock);
+                held_ = slot.is_held() || totals_.calm || totals_.stop;
+            }
+            if (held_ || clock::now() >= end)
+                throw;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
 }
 
 bool Thread::unpin(Slot &slot) {

@@ -99,6 +99,12 @@ bool Thread::attach(Slot &slot) {
         return false;
     if (below(2) && (errno = importer("fence")))
         return refused("fence of an importer", {});
+    // It sees what is written from now on, too.
+    for (std::size_t i = below(4); i; --i) {
+        const std::size_t page = below(slot.pages());
+        if (const auto lock = slot.lock(page)) // not in a pipe
+            slot.write(slot.address(page), page, totals_);
+    }
     std::uint64_t sum = 0;
     for (std::size_t page = 0; page < slot.pages(); ++page) {
         std::uint64_t word = 0;

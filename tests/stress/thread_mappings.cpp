@@ -160,6 +160,7 @@ bool Thread::fork(Slot &slot) {
     }
     // By the OOM killer: nobody knows how much of the page it had written.
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+        ++totals_.children_killed;
         slot.write(slot.address(page), page, totals_);
     } else if (status == 0) {
         slot.versions[page] = job.next.version;

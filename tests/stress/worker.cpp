@@ -2,6 +2,7 @@
 #include "stress/worker.hpp"
 
 #include "stress/excuses.hpp"
+#include "stress/seeds.hpp"
 #include "stress/slot.hpp"
 #include "stress/thread.hpp"
 #include "support/signal_guard.hpp"
@@ -28,7 +29,7 @@ void work_on(const gpumem::Device &device, const WorkerOptions &options,
     for (unsigned i = 0; i < options.threads; ++i)
         threads.emplace_back([&, i] {
             const auto thread = std::make_unique<Thread>(
-                options.seed * 64 + i, device, has_pages, slots, options,
+                seed_of(options.seed, i), device, has_pages, slots, options,
                 excuses, report, totals);
             while (!totals.stop && !totals.leave &&
                    begun++ < options.operations)

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// A run that has not done all that it is for does not pass.
+#include "stress/judge.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+using stress::Move;
+using stress::Op;
+using stress::Totals;
+
+namespace {
+
+class Judge : public testing::Test {
+protected:
+    Judge() {
+        for (auto &done : totals->done)
+            done = 1;
+        for (auto &done : totals->moves_done)
+            done = 1;
+        for (auto &seen : totals->imported)
+            seen = 1;
+        totals->met_gone = 1;
+        totals->long_pins = 1;
+        totals->frames_compared = 1;
+    }
+    [[nodiscard]] std::size_t missing(bool has_pages = true) const {
+        return stress::not_done(
+                   options, [this](Move move) { return move != cannot; },
+                   has_pages, ends, moved, *totals)
+            .size();
+    }
+
+    std::unique_ptr<Totals> totals = std::make_unique<Totals>();
+    stress::RunOptions options;
+    stress::Ends ends{.killed = 1, .lost_device = 1};
+    std::uint64_t moved = 1;
+    Move cannot = Move::count;
+};
+
+TEST_F(Judge, IsContentWithARunThatDidEverything) {
+    EXPECT_EQ(missing(), 0U);
+}
+
+TEST_F(Judge, MissesEveryOperation) {
+    for (auto &done : totals->done) {
+        done = 0;
+        EXPECT_EQ(missing(), 1U);
+        done = 1;
+    }
+    totals->done[static_cast<std::size_t>(Op::vmsplice)] = 0;
+    EXPECT_EQ(missing(false), 0U) << "of pages that the kernel cannot have";
+}
+
+TEST_F(Judge, MissesEveryMoveThatTheGuestCanDo) {
+    for (std::size_t i = 0; i < totals->moves_done.size(); ++i) {
+        totals->moves_done[i] = 0;
+        EXPECT_EQ(missing(), 1U);
+        cannot = static_cast<Move>(i);
+        EXPECT_EQ(missing(), 0U);
+        cannot = Move::count;
+        totals->moves_done[i] = 1;
+    }
+}
+
+TEST_F(Judge, MissesWhatElseARunIsFor) {
+    for (auto &seen : totals->imported) {
+        seen = 0;
+        EXPECT_EQ(missing(), 1U);
+        seen = 1;
+    }
+    for (auto *number : {&totals->met_gone, &totals->long_pins,
+                         &totals->frames_compared}) {
+        *number = 0;
+        EXPECT_EQ(missing(), 1U);
+        *number = 1;
+    }
+    for (auto *number : {&ends.killed, &ends.lost_device, &moved}) {
+        *number = 0;
+        EXPECT_EQ(missing(), 1U);
+        *number = 1;
+    }
+}
+
+} // namespace
