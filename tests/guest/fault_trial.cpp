@@ -121,8 +121,9 @@ void Fault::survives(const Trial &trial) {
             return !HasFailure();
         });
     injected_ += injected;
-    if (!trial.errors.empty())
+    if (!trial.errors.empty()) {
         EXPECT_GE(injected, 1U) << "the call allocates nothing";
+    }
     expect_no_page_left();
 }
 
