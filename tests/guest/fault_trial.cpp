@@ -82,6 +82,11 @@ void Fault::TearDown() {
               << " calls failed\n";
     RecordProperty("faults_injected", static_cast<int>(injected_));
     injected_in_all += injected_;
+    // It takes seconds, so not after every trial.
+    for (const auto &[trace, pages] : support::pages_of_gpumem())
+        EXPECT_LE(pages, pages_before[trace])
+            << "pages are left that were allocated by\n"
+            << trace;
 }
 
 void Fault::survives(const Trial &trial) {
@@ -124,14 +129,6 @@ void Fault::survives(const Trial &trial) {
     if (!trial.errors.empty()) {
         EXPECT_GE(injected, 1U) << "the call allocates nothing";
     }
-    expect_no_page_left();
-}
-
-void Fault::expect_no_page_left() {
-    for (const auto &[trace, pages] : support::pages_of_gpumem())
-        EXPECT_LE(pages, pages_before[trace])
-            << "pages are left that were allocated by\n"
-            << trace;
 }
 
 int Fault::ioctl(int fd, unsigned long request, void *args) {

@@ -59,8 +59,8 @@ protected:
     // Each time that an allocation of @trial fails, the call answers with an
     // error that it may have, has changed nothing, and succeeds when it is made
     // again; or it succeeds in spite of that. Once undone, nothing is left, by
-    // the driver's account and by page_owner's. A call that may fail for want
-    // of memory must have allocated something.
+    // the driver's account, and after a test by page_owner's too. A call that
+    // may fail for want of memory must have allocated something.
     void survives(const Trial &trial);
 
     // Calls of this test that did not succeed.
@@ -95,8 +95,6 @@ protected:
 
 private:
     [[nodiscard]] DriverState state() const;
-
-    void expect_no_page_left();
 
     std::optional<support::FaultInjection> injection_;
     unsigned injected_ = 0;
