@@ -242,6 +242,30 @@ static int gpumem_ioctl_madvise(struct drm_device *dev, void *data,
 	return ret;
 }
 
+static int gpumem_ioctl_compact(struct drm_device *dev, void *data,
+				struct drm_file *file)
+{
+	struct drm_gpumem_compact *args = data;
+	struct gpumem_compaction compaction = {};
+	const size_t inputs = offsetof(struct drm_gpumem_compact, flags);
+	int ret;
+
+	if (memchr_inv(&args->flags, 0, sizeof(*args) - inputs))
+		return -EINVAL;
+
+	compaction.pages = args->pages;
+	compaction.time_ns = args->time_ns;
+	ret = gpumem_device_compact(dev, &compaction);
+	if (ret)
+		return ret;
+
+	args->done = compaction.done;
+	args->pages_moved = compaction.moved;
+	args->blocks_freed = compaction.freed;
+	args->pages_scanned = compaction.scanned;
+	return 0;
+}
+
 const struct drm_ioctl_desc gpumem_ioctls[GPUMEM_NUM_IOCTLS] = {
 	DRM_IOCTL_DEF_DRV(GPUMEM_CREATE, gpumem_ioctl_create,
 			  DRM_RENDER_ALLOW),
@@ -253,4 +277,7 @@ const struct drm_ioctl_desc gpumem_ioctls[GPUMEM_NUM_IOCTLS] = {
 	DRM_IOCTL_DEF_DRV(GPUMEM_STATS, gpumem_ioctl_stats, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(GPUMEM_MADVISE, gpumem_ioctl_madvise,
 			  DRM_RENDER_ALLOW),
+	/* It takes time from everybody whose pages move. */
+	DRM_IOCTL_DEF_DRV(GPUMEM_COMPACT, gpumem_ioctl_compact,
+			  DRM_RENDER_ALLOW | DRM_ROOT_ONLY),
 };

@@ -5,7 +5,7 @@
 
 #include <drm/drm_ioctl.h>
 
-#define GPUMEM_NUM_IOCTLS	7
+#define GPUMEM_NUM_IOCTLS	8
 
 struct gpumem_config;
 

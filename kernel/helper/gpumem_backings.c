@@ -8,6 +8,7 @@
 
 #include "../store/gpumem_store.h"
 #include "gpumem_cold.h"
+#include "gpumem_compact.h"
 #include "gpumem_debugfs.h"
 #include "gpumem_hotplug.h"
 #include "gpumem_internal.h"
@@ -51,6 +52,28 @@ u32 gpumem_backing_id(const struct gpumem_backing *backing)
 	return backing->id;
 }
 EXPORT_SYMBOL_GPL(gpumem_backing_id);
+
+/**
+ * gpumem_page_owner - the object that has a page
+ * @page: anybody's page, as &gpumem_backing.owner takes it
+ * @index: receives the slot
+ *
+ * Returns: the object, with the page locked, or NULL if it is not ours or busy.
+ */
+struct gpumem_object *gpumem_page_owner(struct page *page, pgoff_t *index)
+{
+	struct gpumem_object *bo;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(gpumem_backings); i++) {
+		if (!gpumem_backings[i]->owner)
+			continue;
+		bo = gpumem_backings[i]->owner(page, index);
+		if (bo)
+			return bo;
+	}
+	return NULL;
+}
 
 static void gpumem_backings_unload(size_t count)
 {
@@ -125,6 +148,7 @@ static void __exit gpumem_helper_exit(void)
 	gpumem_hotplug_fini();
 	gpumem_idle_fini();
 	gpumem_store_fini();
+	gpumem_compact_fini();
 	gpumem_purge_fini();
 	destroy_workqueue(gpumem_revoke_queue);
 	gpumem_drain_lru_batches_end();

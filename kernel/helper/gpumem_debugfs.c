@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /sys/kernel/debug/gpumem: a list of all objects and a map of their pages.
+ * /sys/kernel/debug/gpumem: a list of all objects, a map of their pages, and a file
+ * that compacts.
  * Page frame numbers are shown here and in the tracepoints only; both are for
  * the superuser.
  */
@@ -8,9 +9,12 @@
 #include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/seq_file.h>
+#include <linux/time64.h>
+#include <linux/uaccess.h>
 
 #include "../store/gpumem_store.h"
 #include "gpumem_cold.h"
+#include "gpumem_compact.h"
 #include "gpumem_debugfs.h"
 #include "gpumem_internal.h"
 
@@ -173,6 +177,53 @@ static int gpumem_corrupt_set(void *data, u64 id)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(gpumem_corrupt_fops, NULL, gpumem_corrupt_set, "%llu\n");
 
+static int gpumem_compact_show(struct seq_file *m, void *v)
+{
+	struct gpumem_compaction last;
+
+	gpumem_compact_last(&last);
+	seq_puts(m, "# pages ms moved freed scanned done\n");
+	if (last.pages)
+		seq_printf(m, "%llu %llu %llu %llu %llu %d\n", last.pages,
+			   div_u64(last.time_ns, NSEC_PER_MSEC), last.moved,
+			   last.freed, last.scanned, last.done);
+	return 0;
+}
+
+static int gpumem_compact_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, gpumem_compact_show, NULL);
+}
+
+/* "PAGES MS": the budget; buffers of all devices. */
+static ssize_t gpumem_compact_write(struct file *file, const char __user *user,
+				    size_t size, loff_t *pos)
+{
+	struct gpumem_compaction compaction = {};
+	char text[64] = {};
+	unsigned int ms;
+	int ret;
+
+	if (size >= sizeof(text))
+		return -EINVAL;
+	if (copy_from_user(text, user, size))
+		return -EFAULT;
+	if (sscanf(text, "%llu %u", &compaction.pages, &ms) != 2)
+		return -EINVAL;
+	compaction.time_ns = (u64)ms * NSEC_PER_MSEC;
+	ret = gpumem_device_compact(NULL, &compaction);
+	return ret ?: size;
+}
+
+static const struct file_operations gpumem_compact_fops = {
+	.owner = THIS_MODULE,
+	.open = gpumem_compact_open,
+	.read = seq_read,
+	.write = gpumem_compact_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
 /**
  * gpumem_debugfs_init - make the files
  *
@@ -189,6 +240,8 @@ void gpumem_debugfs_init(void)
 			    &gpumem_store_file_fops);
 	debugfs_create_file_unsafe("corrupt", 0200, gpumem_debugfs_dir, NULL,
 				   &gpumem_corrupt_fops);
+	debugfs_create_file("compact", 0600, gpumem_debugfs_dir, NULL,
+			    &gpumem_compact_fops);
 }
 
 /**

@@ -5,7 +5,8 @@
  * moves them as it moves the pages of any file: its reverse map replaces user
  * PTEs by migration entries and puts them back, get_user_pages() works, and
  * memory cgroups are charged. What is ours is the decision, in migrate_folio.
- * This file has the pages; gpumem_gemfs_map.c has what user space maps.
+ * This file has the pages, gpumem_gemfs_replace.c how we move them ourselves;
+ * gpumem_gemfs_map.c has what user space maps.
  *
  * A pin takes no reference on any page, so these must hold:
  *
@@ -19,7 +20,7 @@
  *   - address_space_operations has no error_remove_folio: a poisoned page stays
  *     in its slot.
  *
- * Then only our migrate_folio, reback, discard and evict and the freeing of the object
+ * Then only our migrate_folio, replace, discard and evict and the freeing of the object
  * take a folio out of a slot. All but the last look at the pin count under
  * gpumem_object.lock, the last happens when nobody can hold a pin. A folio that
  * the kernel has isolated or unmapped at the time of a pin is refused by
@@ -99,14 +100,26 @@ static void gpumem_gemfs_unload(void)
 	kern_unmount(gpumem_gemfs_mnt);
 }
 
-static bool gpumem_gemfs_is_safe(struct gpumem_object *bo, pgoff_t index)
+/**
+ * gpumem_gemfs_is_safe - was a folio allocated for a long pin?
+ * @bo: the object
+ * @index: its slot
+ *
+ * Returns: true if a long pin may hold it wherever it is.
+ */
+bool gpumem_gemfs_is_safe(struct gpumem_object *bo, pgoff_t index)
 {
 	return xa_get_mark(&bo->inode->i_mapping->i_pages, index,
 			   GPUMEM_GEMFS_SAFE);
 }
 
-static void gpumem_gemfs_set_safe(struct gpumem_object *bo, pgoff_t index,
-				  bool safe)
+/**
+ * gpumem_gemfs_set_safe - another folio is in a slot
+ * @bo: the object, locked
+ * @index: the slot
+ * @safe: the folio was allocated for a long pin
+ */
+void gpumem_gemfs_set_safe(struct gpumem_object *bo, pgoff_t index, bool safe)
 {
 	struct xarray *slots = &bo->inode->i_mapping->i_pages;
 
@@ -145,7 +158,8 @@ static int gpumem_gemfs_migrate_folio(struct address_space *mapping,
 	return ret;
 }
 
-static const struct address_space_operations gpumem_gemfs_aops = {
+/* Also the mark by which gpumem_gemfs_owner() knows what is ours. */
+const struct address_space_operations gpumem_gemfs_aops = {
 	.dirty_folio = noop_dirty_folio,
 	.migrate_folio = gpumem_gemfs_migrate_folio,
 };
@@ -314,83 +328,6 @@ int gpumem_gemfs_populate(struct gpumem_object *bo, pgoff_t first,
 	return ret;
 }
 
-/*
- * Move a folio without the kernel's help, which modules cannot ask for. The
- * caller has a reference on each.
- */
-static int gpumem_gemfs_replace(struct gpumem_object *bo, struct folio *src,
-				struct folio *dst)
-{
-	struct address_space *mapping = bo->inode->i_mapping;
-	pgoff_t index;
-	int ret = 0;
-
-	if (PageHWPoison(&src->page))
-		return -EHWPOISON;
-
-	folio_lock(src);
-	index = src->index;
-	unmap_mapping_pages(mapping, index, 1, false);
-	/*
-	 * One is the cache's, one our caller's. With the PTEs gone nobody gets
-	 * another that lasts: get_user_pages_fast() looks at the PTE again.
-	 */
-	if (folio_ref_count(src) != 2) {
-		ret = -EAGAIN;
-		goto out_unlock;
-	}
-	if (copy_mc_highpage(&dst->page, &src->page)) {
-		ret = -EHWPOISON;
-		goto out_unlock;
-	}
-
-	/* Nothing can fail any more. */
-	folio_lock(dst);
-	folio_mark_uptodate(dst);
-	folio_mark_dirty(dst);
-	replace_page_cache_folio(src, dst);
-	folio_add_lru(dst);
-	folio_unlock(dst);
-	gpumem_gemfs_set_safe(bo, index, true);
-	gpumem_object_count_move(bo);
-	trace_gpumem_migrate(bo->id, index, folio_pfn(src), folio_pfn(dst), 0);
-out_unlock:
-	folio_unlock(src);
-	return ret;
-}
-
-static int gpumem_gemfs_reback(struct gpumem_object *bo)
-{
-	gfp_t gfp = mapping_gfp_mask(bo->inode->i_mapping) &
-		    ~(__GFP_MOVABLE | __GFP_ZERO);
-	pgoff_t i, n = gpumem_object_pages(bo);
-	struct folio *src, *dst;
-	int ret, result = 0;
-
-	for (i = 0; i < n; i++) {
-		src = gpumem_gemfs_slot(bo, i);
-		if (!src || gpumem_gemfs_is_safe(bo, i) ||
-		    !gpumem_page_is_suspect(&src->page))
-			continue;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		dst = gpumem_memory_is_left(1) ? folio_alloc(gfp, 0) : NULL;
-		if (!dst)
-			return -ENOMEM;
-		folio_get(src);
-		ret = gpumem_gemfs_replace(bo, src, dst);
-		folio_put(src);
-		folio_put(dst);
-		/* One page in use does not keep the others from moving. */
-		if (ret == -EAGAIN)
-			result = ret;
-		else if (ret)
-			return ret;
-		cond_resched();
-	}
-	return result;
-}
-
 static unsigned long gpumem_gemfs_count(struct gpumem_object *bo)
 {
 	struct address_space *mapping = bo->inode->i_mapping;
@@ -493,6 +430,8 @@ const struct gpumem_backing gpumem_gemfs_backing = {
 	.fini = gpumem_gemfs_fini,
 	.populate = gpumem_gemfs_populate,
 	.reback = gpumem_gemfs_reback,
+	.owner = gpumem_gemfs_owner,
+	.replace = gpumem_gemfs_replace,
 	.discard = gpumem_gemfs_discard,
 	.evict_begin = gpumem_gemfs_evict_begin,
 	.evict_end = gpumem_gemfs_evict_end,

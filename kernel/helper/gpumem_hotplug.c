@@ -3,12 +3,14 @@
  * Unplugging memory. The kernel moves our pages out of a block that goes offline
  * as it moves others; but while one of them stays, it tries again until a signal
  * comes. So a block that holds a page of an object that is pinned, or was made
- * unmovable, is refused at once.
+ * unmovable, is refused at once. Whoever looks at page frames that are not ours is
+ * waited for before memory goes.
  */
 #include <linux/memory.h>
 #include <linux/mm.h>
 #include <linux/notifier.h>
 
+#include "gpumem_compact.h"
 #include "gpumem_hotplug.h"
 #include "gpumem_internal.h"
 
@@ -46,6 +48,9 @@ static int gpumem_memory_notify(struct notifier_block *block,
 	struct gpumem_object *bo;
 	bool holds = false;
 
+	/* It may be removed next, and somebody may still look at its pages. */
+	if (action == MEM_OFFLINE)
+		gpumem_compact_wait();
 	if (action != MEM_GOING_OFFLINE)
 		return NOTIFY_OK;
 

@@ -78,6 +78,29 @@ struct gpumem_backing {
 	int (*reback)(struct gpumem_object *bo);
 
 	/**
+	 * @owner: whose slot has @page, and which? @page is anybody's, though not
+	 * a slab or a part of something larger, and the caller has a reference.
+	 * Only tries locks. NULL if our own compaction cannot move the pages.
+	 *
+	 * Returns: the object, which lives until the caller unlocks the page; NULL
+	 * and no lock if it is none of this backing's or busy just now, or if the
+	 * object is not movable.
+	 */
+	struct gpumem_object *(*owner)(struct page *page, pgoff_t *index);
+
+	/**
+	 * @replace: move a page in the slot @index from @old to @fresh, which was
+	 * allocated with __GFP_MOVABLE. The caller has one reference on each and
+	 * keeps it. After gpumem_object_begin_move(), as in a callback; the
+	 * caller accounts the move.
+	 *
+	 * Returns: 0, -EAGAIN if somebody uses the page or it is there no more,
+	 * or -EHWPOISON if it cannot be read.
+	 */
+	int (*replace)(struct gpumem_object *bo, pgoff_t index,
+		       struct page *old, struct page *fresh);
+
+	/**
 	 * @set_pinned: the first pin came or the last one went; a chance to
 	 * spare the kernel vain work. &gpumem_object.lock is held. Optional.
 	 */
@@ -173,6 +196,9 @@ extern struct gpumem_manager gpumem_manager;
 extern const struct gpumem_backing gpumem_gemfs_backing;
 extern const struct gpumem_backing gpumem_mops_backing;
 extern const struct gpumem_backing gpumem_import_backing;
+
+/* gpumem_backings.c */
+struct gpumem_object *gpumem_page_owner(struct page *page, pgoff_t *index);
 
 /* gpumem_object.c */
 struct gpumem_object *

@@ -391,17 +391,33 @@ static void gpumem_mops_age(struct gpumem_object *bo)
 			    bo->base.size, 1);
 }
 
+/* Move a page without the kernel's help, with the object locked. */
+static int gpumem_mops_exchange(struct gpumem_object *bo, pgoff_t index,
+				struct page *src, struct page *dst)
+{
+	if (PageHWPoison(src))
+		return -EHWPOISON;
+
+	/* Faults wait for the object's lock, so nobody writes. */
+	gpumem_mops_revoke(bo, index);
+	if (copy_mc_highpage(dst, src))
+		return -EHWPOISON;
+	dst->index = index;
+	gpumem_mops_install(bo, dst);
+	gpumem_mops_release(bo, src);
+	return 0;
+}
+
 static int gpumem_mops_reback(struct gpumem_object *bo)
 {
 	pgoff_t i, n = gpumem_object_pages(bo);
 	struct page *src, *dst;
+	int ret;
 
 	for (i = 0; i < n; i++) {
 		src = bo->pages[i];
 		if (!src || !gpumem_page_is_suspect(src))
 			continue;
-		if (PageHWPoison(src))
-			return -EHWPOISON;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		dst = gpumem_memory_is_left(1) ?
@@ -409,22 +425,53 @@ static int gpumem_mops_reback(struct gpumem_object *bo)
 				   __GFP_RETRY_MAYFAIL) : NULL;
 		if (!dst)
 			return -ENOMEM;
-		dst->index = i;
-
-		/* Faults wait for the object's lock, so nobody writes. */
-		gpumem_mops_revoke(bo, i);
-		if (copy_mc_highpage(dst, src)) {
+		ret = gpumem_mops_exchange(bo, i, src, dst);
+		if (ret) {
 			__free_page(dst);
-			return -EHWPOISON;
+			return ret;
 		}
-		gpumem_mops_install(bo, dst);
-		gpumem_mops_release(bo, src);
 		gpumem_object_count_move(bo);
 		trace_gpumem_migrate(bo->id, i, page_to_pfn(src),
 				     page_to_pfn(dst), 0);
 		cond_resched();
 	}
 	return 0;
+}
+
+/* What struct page has of us while a page is in a slot. */
+static bool gpumem_mops_is_ours(const struct page *page)
+{
+	return (unsigned long)READ_ONCE(page->mapping) ==
+	       ((unsigned long)&gpumem_mops_ops | PAGE_MAPPING_MOVABLE);
+}
+
+static struct gpumem_object *gpumem_mops_owner(struct page *page,
+					       pgoff_t *index)
+{
+	/* What may be somebody else's is not locked. */
+	if (!gpumem_mops_is_ours(page) || !trylock_page(page))
+		return NULL;
+	if (gpumem_mops_is_ours(page)) {
+		*index = page->index;
+		return (void *)page_private(page);
+	}
+	unlock_page(page);
+	return NULL;
+}
+
+static int gpumem_mops_replace(struct gpumem_object *bo, pgoff_t index,
+			       struct page *old, struct page *fresh)
+{
+	int ret;
+
+	if (bo->pages[index] != old)
+		return -EAGAIN;
+	/* The slot's. */
+	get_page(fresh);
+	ret = gpumem_mops_exchange(bo, index, old, fresh);
+	if (ret)
+		put_page(fresh);
+	return ret;
 }
 
 static void gpumem_mops_putback(struct page *page)
@@ -448,6 +495,8 @@ const struct gpumem_backing gpumem_mops_backing = {
 	.fini = gpumem_mops_fini,
 	.populate = gpumem_mops_populate,
 	.reback = gpumem_mops_reback,
+	.owner = gpumem_mops_owner,
+	.replace = gpumem_mops_replace,
 	.discard = gpumem_mops_discard,
 	.evict_begin = gpumem_mops_evict_begin,
 	.evict_end = gpumem_mops_evict_end,

@@ -10,7 +10,7 @@
  *   state     | meaning                       | who may take the page away
  *   ----------+-------------------------------+---------------------------------
  *   empty     | no memory yet                 | -
- *   movable   | resident, object not pinned   | migration, free
+ *   movable   | resident, object not pinned   | migration, our compaction, free
  *   isolated  | movable, and the kernel has   | migration, putback, free
  *             | put it on a migration list    |
  *             | (mops hears of it, gemfs not) |
@@ -36,6 +36,8 @@
  *                          they are put back.
  *   movable  -> pinned     with a long pin: a page that may lie in ZONE_MOVABLE
  *                          or CMA is first replaced by another.
+ *   movable  -> movable    our own compaction replaces a page by another, as a
+ *                          migration would.
  *   movable  -> mapped     dma_buf_map_attachment() of a dynamic importer
  *   mapped   -> movable    it unmaps; or the kernel wants a page: the request is
  *                          refused, a worker tells the importer and waits.
@@ -64,7 +66,8 @@
  * ===========================
  *
  *   mem_hotplug_lock            (the kernel's, around a block that goes offline)
- *     gpumem_manager.lock
+ *     gpumem_compact_lock       (our own compaction; what it moves it only trylocks)
+ *       gpumem_manager.lock
  *
  *   mmap_lock
  *     dma_resv of the object (PRIME pins and maps into the kernel under it)

@@ -22,6 +22,7 @@ extern "C" {
 #define DRM_GPUMEM_QUERY	0x04
 #define DRM_GPUMEM_STATS	0x05
 #define DRM_GPUMEM_MADVISE	0x06
+#define DRM_GPUMEM_COMPACT	0x07
 
 /**
  * struct drm_gpumem_create - create a buffer
@@ -242,6 +243,52 @@ struct drm_gpumem_stats {
 	__u64 restored;
 };
 
+/** Most pages that one compaction moves. */
+#define GPUMEM_COMPACT_MAX_PAGES	65536
+
+/**
+ * struct drm_gpumem_compact - make page blocks free by moving pages of buffers
+ *
+ * Pages of the device's buffers leave the emptiest page blocks (2 MiB on most
+ * machines) that hold nothing else, for places in fuller ones. The kernel does the
+ * same when somebody wants a large block; this comes before anybody has to wait for
+ * it. A call goes on where the last one has stopped, so small budgets are enough: a
+ * call for each frame comes as far as one with a large budget. Pages that the kernel
+ * may not move, as those of pinned buffers, stay.
+ *
+ * For CAP_SYS_ADMIN, as whoever uses a page that moves waits for it. One call
+ * compacts at a time. A signal ends a call early, as if time were up, and it
+ * succeeds with what it has done. The time is looked at between two pages, and between
+ * two times 256 pages that are only looked at; what a call gives back at its end comes
+ * on top.
+ *
+ * Freed pages may be in the free lists of CPUs for a while; the kernel empties these
+ * when it lacks a large block.
+ *
+ * Errors: EACCES (no CAP_SYS_ADMIN), EINVAL (@pages is 0 or over
+ * GPUMEM_COMPACT_MAX_PAGES, unknown flags, a field that must be 0 is not), EBUSY
+ * (another compaction is under way), ENOMEM (no memory for the bookkeeping).
+ */
+struct drm_gpumem_compact {
+	/** @pages: in: move no more pages than this. */
+	__u64 pages;
+	/** @time_ns: in: take no longer than this; 0: as long as it takes. */
+	__u64 time_ns;
+	/** @flags: must be 0. */
+	__u32 flags;
+	/**
+	 * @done: out: 1 if no block is left that could be made free for now. Must be
+	 * 0 on entry, as all that follows.
+	 */
+	__u32 done;
+	/** @pages_moved: out: pages moved. */
+	__u64 pages_moved;
+	/** @blocks_freed: out: page blocks that were left and are free now. */
+	__u64 blocks_freed;
+	/** @pages_scanned: out: pages looked at, for what it cost. */
+	__u64 pages_scanned;
+};
+
 #define DRM_IOCTL_GPUMEM_CREATE \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_GPUMEM_CREATE, struct drm_gpumem_create)
 #define DRM_IOCTL_GPUMEM_MMAP_OFFSET \
@@ -259,6 +306,9 @@ struct drm_gpumem_stats {
 #define DRM_IOCTL_GPUMEM_MADVISE \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_GPUMEM_MADVISE, \
 		 struct drm_gpumem_madvise)
+#define DRM_IOCTL_GPUMEM_COMPACT \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_GPUMEM_COMPACT, \
+		 struct drm_gpumem_compact)
 
 #if defined(__cplusplus)
 }

@@ -251,6 +251,27 @@ struct gpumem_counters {
 
 extern struct gpumem_counters gpumem_counters;
 
+/* The most that one call of gpumem_device_compact() moves. */
+#define GPUMEM_COMPACTION_MAX_PAGES	65536
+
+/**
+ * struct gpumem_compaction - budget and result of gpumem_device_compact()
+ */
+struct gpumem_compaction {
+	/** @pages: in: move no more pages than this. */
+	u64 pages;
+	/** @time_ns: in: take no longer than this; 0: as long as it takes. */
+	u64 time_ns;
+	/** @moved: out: pages moved. */
+	u64 moved;
+	/** @freed: out: page blocks that were left and are free now. */
+	u64 freed;
+	/** @scanned: out: page slots and page frames looked at. */
+	u64 scanned;
+	/** @done: out: nothing is left to be gained for now. */
+	bool done;
+};
+
 const struct gpumem_backing *gpumem_backing_find(const char *name);
 u32 gpumem_backing_id(const struct gpumem_backing *backing);
 
@@ -265,6 +286,8 @@ int gpumem_object_madvise(struct gpumem_object *bo, enum gpumem_advice advice,
 			  bool *retained);
 
 void gpumem_device_unplug(struct drm_device *dev);
+int gpumem_device_compact(struct drm_device *dev,
+			  struct gpumem_compaction *compaction);
 
 /* For &drm_gem_object_funcs. */
 extern const struct drm_gem_object_funcs gpumem_object_funcs;
