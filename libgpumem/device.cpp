@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Opening, closing and querying a device.
+// Opening, closing, querying and compacting a device.
 #include "device.hpp"
 
 #include <gpumem/gpumem.h>
@@ -46,6 +46,7 @@ constexpr const char *DRIVER = "gpumem";
 // The struct as it was in 0.1; callers built against it stay welcome.
 constexpr std::size_t STATS_SIZE_0_1 =
     offsetof(gpumem_device_stats, faults) + sizeof(std::uint64_t);
+constexpr std::size_t COMPACTION_SIZE_0_1 = sizeof(gpumem_compaction);
 
 // Make a device of @fd, which it owns from now on, also if this fails.
 int adopt_fd(System &sys, int fd, gpumem_device **out) {
@@ -157,5 +158,31 @@ int gpumem_device_query(gpumem_device *dev, gpumem_device_stats *stats) {
     // A caller newer than this library reads zeros in fields unknown to it.
     std::memset(static_cast<void *>(stats), 0, size);
     std::memcpy(stats, &known, std::min<std::size_t>(size, sizeof(known)));
+    return 0;
+}
+
+int gpumem_device_compact(gpumem_device *dev, gpumem_compaction *compaction) {
+    if (!dev || !compaction || compaction->size < COMPACTION_SIZE_0_1 ||
+        compaction->size > gpumem::internal::MAX_STRUCT_SIZE)
+        return -EINVAL;
+
+    drm_gpumem_compact args{};
+    args.pages = compaction->pages;
+    args.time_ns = compaction->time_ns;
+    args.flags = compaction->flags;
+    const int ret = dev->ioctl(DRM_IOCTL_GPUMEM_COMPACT, &args);
+    if (ret < 0)
+        return ret;
+
+    const std::uint32_t size = compaction->size;
+    gpumem_compaction known = *compaction;
+    known.pages_moved = args.pages_moved;
+    known.blocks_freed = args.blocks_freed;
+    known.pages_scanned = args.pages_scanned;
+    known.done = args.done;
+    known.pad = 0;
+
+    std::memset(static_cast<void *>(compaction), 0, size);
+    std::memcpy(compaction, &known, sizeof(known));
     return 0;
 }

@@ -115,6 +115,31 @@ GPUMEM_API int gpumem_device_fd(const struct gpumem_device *dev);
 GPUMEM_API int gpumem_device_query(struct gpumem_device *dev,
                                    struct gpumem_device_stats *stats);
 
+/** Budget and result of gpumem_device_compact(). */
+struct gpumem_compaction {
+    uint32_t size;          /**< in: sizeof(struct gpumem_compaction) */
+    uint32_t flags;         /**< in: must be 0 */
+    uint64_t pages;         /**< in: move no more pages than this, 1 to 65536 */
+    uint64_t time_ns;       /**< in: take no longer; 0: as long as it takes */
+    uint64_t pages_moved;   /**< out: pages moved */
+    uint64_t blocks_freed;  /**< out: page blocks that were left and are free */
+    uint64_t pages_scanned; /**< out: pages looked at, for what it cost */
+    uint32_t done;          /**< out: 1 if nothing is left to be gained for now */
+    uint32_t pad;
+};
+
+/**
+ * Make whole page blocks (2 MiB on most machines) free, by moving pages of the
+ * device's buffers from the emptiest ones into fuller ones, before the kernel needs
+ * a block. Goes on where the last call has stopped: with a small budget it can be
+ * called for each frame. A signal ends it early, as if time were up. Thread-safe, but
+ * one at a time on a machine.
+ * Errors: -EACCES (needs CAP_SYS_ADMIN), -EBUSY (another one is under way), -EINVAL
+ * (NULL, no pages or too many, unknown flags, or size field too small), -ENOMEM.
+ */
+GPUMEM_API int gpumem_device_compact(struct gpumem_device *dev,
+                                     struct gpumem_compaction *compaction);
+
 /**
  * Create a buffer of zeros.
  * @size:  bytes, rounded up to whole pages.

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -39,6 +40,7 @@ namespace gpumem {
 
 using DeviceStats = ::gpumem_device_stats;
 using BoInfo = ::gpumem_bo_info;
+using Compaction = ::gpumem_compaction;
 
 /** What a failed call throws: code() holds the errno, what() names the call. */
 class Error : public std::system_error {
@@ -362,6 +364,18 @@ public:
         detail::check(::gpumem_device_query(dev_.get(), &stats),
                       "gpumem_device_query");
         return stats;
+    }
+
+    /** Make page blocks free; moves up to @pages pages in up to @time (0: no limit). */
+    [[nodiscard]] Compaction
+    compact(std::uint64_t pages, std::chrono::nanoseconds time = {}) const {
+        Compaction compaction{};
+        compaction.size = sizeof(compaction);
+        compaction.pages = pages;
+        compaction.time_ns = static_cast<std::uint64_t>(time.count());
+        detail::check(::gpumem_device_compact(dev_.get(), &compaction),
+                      "gpumem_device_compact");
+        return compaction;
     }
 
     /** A buffer of @size bytes, rounded up to whole pages, that reads as 0. */

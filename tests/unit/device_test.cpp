@@ -75,6 +75,63 @@ TEST_F(DeviceOpen, QueryRespectsTheSizeOfTheCallersStruct) {
     EXPECT_EQ(bigger.newer, 0U) << "unknown fields read as 0";
 }
 
+TEST_F(DeviceOpen, CompactGivesTheBudgetAndTakesTheResult) {
+    const auto device = gpumem::Device::open();
+    const auto got = device.compact(64, std::chrono::microseconds(3));
+    EXPECT_EQ(got.pages, 64U);
+    EXPECT_EQ(got.time_ns, 3000U);
+    EXPECT_EQ(got.pages_moved, 64U);
+    EXPECT_EQ(got.blocks_freed, 2U);
+    EXPECT_EQ(got.pages_scanned, 3000U);
+    EXPECT_EQ(got.done, 1U);
+    EXPECT_EQ(device.compact(1).time_ns, 0U) << "no limit";
+}
+
+TEST_F(DeviceOpen, CompactPassesErrorsOnAndWritesNothingThen) {
+    const auto device = gpumem::Device::open();
+    gpumem_compaction args{};
+    args.size = sizeof(args);
+    EXPECT_EQ(gpumem_device_compact(device.get(), &args), -EINVAL);
+    args.pages = 1;
+    args.flags = 1;
+    EXPECT_EQ(gpumem_device_compact(device.get(), &args), -EINVAL);
+    args.flags = 0;
+    for (const int error : {-EACCES, -EBUSY, -ENOMEM}) {
+        sys.fail_once[DRM_IOCTL_GPUMEM_COMPACT] = error;
+        EXPECT_EQ(gpumem_device_compact(device.get(), &args), error);
+        EXPECT_EQ(args.pages_moved, 0U);
+        EXPECT_EQ(args.done, 0U);
+    }
+    EXPECT_THROW((void)device.compact(0), gpumem::Error);
+}
+
+TEST_F(DeviceOpen, CompactRespectsTheSizeOfTheCallersStruct) {
+    const auto device = gpumem::Device::open();
+    gpumem_compaction args{};
+    args.pages = 5;
+    for (const std::uint32_t size : {0U, 8U, 4097U}) {
+        args.size = size;
+        EXPECT_EQ(gpumem_device_compact(device.get(), &args), -EINVAL) << size;
+    }
+
+    // What an earlier call has filled is no input of the next one.
+    struct {
+        gpumem_compaction known;
+        std::uint64_t newer;
+    } bigger{};
+    bigger.newer = 5;
+    bigger.known.size = sizeof(bigger);
+    bigger.known.pages = 5;
+    for (int i = 0; i < 2; ++i) {
+        ASSERT_EQ(gpumem_device_compact(device.get(), &bigger.known), 0);
+        EXPECT_EQ(bigger.known.pages_moved, 5U);
+        EXPECT_EQ(bigger.newer, 0U) << "unknown fields read as 0";
+        EXPECT_EQ(bigger.known.size, sizeof(bigger));
+    }
+    EXPECT_EQ(gpumem_device_compact(device.get(), nullptr), -EINVAL);
+    EXPECT_EQ(gpumem_device_compact(nullptr, &args), -EINVAL);
+}
+
 TEST_F(DeviceOpen, NullIsHarmless) {
     gpumem_device_close(nullptr);
     EXPECT_EQ(gpumem_device_fd(nullptr), -EINVAL);

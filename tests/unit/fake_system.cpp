@@ -135,6 +135,17 @@ int FakeSystem::ioctl(int fd, unsigned long request, void *arg) {
         args->faults = 9;
         return 0;
     }
+    case DRM_IOCTL_GPUMEM_COMPACT: {
+        auto *args = static_cast<drm_gpumem_compact *>(arg);
+        if (!args->pages || args->pages > GPUMEM_COMPACT_MAX_PAGES ||
+            args->flags || args->done || args->pages_moved)
+            return -EINVAL;
+        args->pages_moved = args->pages;
+        args->blocks_freed = 2;
+        args->pages_scanned = args->time_ns;
+        args->done = 1;
+        return 0;
+    }
     case DRM_IOCTL_GEM_CLOSE: {
         const auto *args = static_cast<drm_gem_close *>(arg);
         return objects.erase(args->handle) ? 0 : -EINVAL;

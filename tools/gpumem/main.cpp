@@ -36,6 +36,7 @@ int main(int argc, char **argv) {
         tool::add_fragment(app);
         tool::add_storm(app);
         tool::add_memmap(app);
+        tool::add_compact(app);
         app.parse(argc, argv);
         if (std::fflush(stdout) != 0)
             return fail("cannot write to standard output",

@@ -13,5 +13,6 @@ void add_info(CLI::App &app);
 void add_fragment(CLI::App &app);
 void add_storm(CLI::App &app);
 void add_memmap(CLI::App &app);
+void add_compact(CLI::App &app);
 
 } // namespace tool
