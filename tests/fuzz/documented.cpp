@@ -34,6 +34,8 @@ bool may_answer(unsigned nr, int error, bool longterm) {
         return error == EINVAL;
     case DRM_GPUMEM_MADVISE:
         return is_in({ENOENT, EINVAL, EOPNOTSUPP, EINTR}, error);
+    case DRM_GPUMEM_COMPACT:
+        return is_in({EACCES, EINVAL, EBUSY, ENOMEM}, error);
     default:
         return error == EINVAL;
     }

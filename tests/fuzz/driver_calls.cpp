@@ -156,6 +156,27 @@ Answer Machine::advise(const Arguments &a) {
     return ioctl_checked(*chosen, DRM_IOCTL_GPUMEM_MADVISE, args);
 }
 
+// The driver's own compaction, mostly with a small budget.
+Answer Machine::evacuate(const Arguments &a) {
+    File *chosen = file(a[0]);
+    if (!chosen)
+        return {false, 0};
+    drm_gpumem_compact args{};
+    args.pages = a[1] < 192 ? a[1] : size_of(a[1]);
+    args.time_ns = a[2] < 192 ? a[2] * std::uint64_t{1000} : size_of(a[2]);
+    args.flags = bit_of(a[3]);
+    args.done = bit_of(a[4]);
+    args.pages_moved = bit_of(a[5]);
+    args.pages_scanned = bit_of(a[6]);
+    const Answer got = ioctl_checked(*chosen, DRM_IOCTL_GPUMEM_COMPACT, args);
+    if (!got.error && chosen->ours() &&
+        (args.pages_moved > args.pages || args.done > 1))
+        throw Failure("a compaction moves " + std::to_string(args.pages_moved) +
+                      " of " + std::to_string(args.pages) + " pages, done " +
+                      std::to_string(args.done));
+    return got;
+}
+
 // Any number, direction, size and place of the argument.
 Answer Machine::raw(const Arguments &a) {
     // Of DRM's own none that makes a file or waits.

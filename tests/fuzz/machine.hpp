@@ -94,6 +94,7 @@ private:
     Answer query(const Arguments &a);
     Answer stats(const Arguments &a);
     Answer advise(const Arguments &a);
+    Answer evacuate(const Arguments &a);
     Answer raw(const Arguments &a);
 
     // drm_calls.cpp

@@ -29,7 +29,8 @@ namespace fuzz {
     X(dmabuf_sync) X(dmabuf_name) X(dmabuf_export_sync) X(dmabuf_import_sync) \
     X(dmabuf_foreign) X(dmabuf_close) X(dmabuf_dup) \
     X(lseek) X(poll) X(read) X(read_state) \
-    X(limit) X(compact) X(shrink)
+    X(limit) X(compact) X(shrink) \
+    X(evacuate)
 // clang-format on
 
 enum class Op : std::uint8_t {

@@ -26,6 +26,7 @@ const Trials IOCTLS{
     {"QUERY", {"Fault.InQuery"}},
     {"STATS", {"Fault.InStats"}},
     {"MADVISE", {"Fault.InMadvise"}},
+    {"COMPACT", {"Fault.InCompact"}},
 };
 
 // By the member of struct dma_buf_ops.

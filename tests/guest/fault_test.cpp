@@ -96,6 +96,33 @@ TEST_F(Fault, InMadvise) {
                   .errors = {}});
 }
 
+// Without a place for a page it stays where it is, and that is no error.
+TEST_F(Fault, InCompact) {
+    std::vector<gpumem::Bo> others(64);
+    survives({.before =
+                  [&] {
+                      make_buffer(PAGES, PAGES);
+                      for (gpumem::Bo &other : others) {
+                          other = device.create(PAGE);
+                          other.map().data()[0] = std::byte{1};
+                      }
+                  },
+              .call =
+                  [&] {
+                      drm_gpumem_compact args{};
+                      args.pages = 4;
+                      return ioctl(DRM_IOCTL_GPUMEM_COMPACT, &args);
+                  },
+              .after =
+                  [&] {
+                      EXPECT_TRUE(is_intact());
+                      drop_buffer();
+                      for (gpumem::Bo &other : others)
+                          other = gpumem::Bo();
+                  },
+              .errors = {ENOMEM, EBUSY}});
+}
+
 TEST_F(Fault, InSyncobjCreate) {
     drm_syncobj_create args{};
     survives({.before = [&] { args = {}; },

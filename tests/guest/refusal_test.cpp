@@ -206,6 +206,28 @@ TEST_F(Refusal, StatsWithAnyByteSet) {
     }
 }
 
+TEST_F(Refusal, CompactWithoutABudgetOrWithAnythingUnknown) {
+    drm_gpumem_compact good{};
+    good.pages = 1;
+    for (const std::uint64_t pages :
+         {std::uint64_t{0}, std::uint64_t{GPUMEM_COMPACT_MAX_PAGES} + 1,
+          std::numeric_limits<std::uint64_t>::max()}) {
+        drm_gpumem_compact args = good;
+        args.pages = pages;
+        EXPECT_EQ(call(DRM_IOCTL_GPUMEM_COMPACT, args), EINVAL) << pages;
+    }
+    // Every byte after the budget must be 0.
+    for (std::size_t at = offsetof(drm_gpumem_compact, flags);
+         at < sizeof(good); ++at) {
+        drm_gpumem_compact args = good;
+        reinterpret_cast<unsigned char *>(&args)[at] = 0x80;
+        const drm_gpumem_compact sent = args;
+        EXPECT_EQ(call(DRM_IOCTL_GPUMEM_COMPACT, args), EINVAL) << at;
+        EXPECT_EQ(std::memcmp(&args, &sent, sizeof(args)), 0) << at;
+    }
+    EXPECT_EQ(call(DRM_IOCTL_GPUMEM_COMPACT, good), 0);
+}
+
 TEST_F(Refusal, HandleOfAnotherFile) {
     const Device other = Device::open();
     drm_gpumem_query args{};

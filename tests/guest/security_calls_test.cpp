@@ -99,6 +99,23 @@ template <typename Args> bool tells_an_address(const Args &args) {
     return false;
 }
 
+// It takes time from everybody whose pages move.
+TEST_F(Security, AUserMayNotCompact) {
+    expect_as_nobody([] {
+        const Device device = Device::open();
+        drm_gpumem_compact args{};
+        args.pages = 1;
+        if (call(device.fd(), DRM_IOCTL_GPUMEM_COMPACT, args) != EACCES)
+            return 1;
+        return args.pages_moved || args.done ? 2 : 0;
+    });
+    drm_gpumem_compact args{};
+    args.pages = 1;
+    const Device device = Device::open();
+    EXPECT_EQ(call(device.fd(), DRM_IOCTL_GPUMEM_COMPACT, args), 0);
+    EXPECT_FALSE(tells_an_address(args));
+}
+
 TEST_F(Security, NoAnswerHoldsAnAddressOfTheKernel) {
     expect_as_nobody([] {
         const Device device = Device::open();

@@ -33,7 +33,7 @@ constexpr std::array ROUND{
     Share{Move::offlining, 2},  Share{Move::soft_offlining, 1},
     Share{Move::unloading, 1},  Share{Move::memory_pressure, 1},
     Share{Move::oom_killer, 1}, Share{Move::group_limit, 1},
-    Share{Move::nodes, 2}};
+    Share{Move::nodes, 2},      Share{Move::own_compaction, 4}};
 
 // Among the seeds of a run, of which processes have the small ones.
 constexpr std::uint64_t MOVING = ~std::uint64_t{0} - 1;
@@ -97,6 +97,10 @@ private:
             return tighten(group_);
         case Move::nodes:
             return move_to_other_node(random_, report_);
+        case Move::own_compaction:
+            // By debugfs, which is there while the device is not.
+            return !support::write_errno("/sys/kernel/debug/gpumem/compact",
+                                         "20000 500");
         default:
             support::compact_memory();
             return true;

@@ -57,6 +57,7 @@ enum class Move : std::uint8_t {
     oom_killer,
     group_limit,
     nodes,
+    own_compaction,
     unplug,
     count, // not a move
 };
@@ -64,7 +65,8 @@ enum class Move : std::uint8_t {
 constexpr std::array<std::string_view, static_cast<std::size_t>(Move::count)>
     MOVE_NAMES{"compaction", "huge pages",     "contiguous", "shrinking",
                "offlining",  "soft-offlining", "unloading",  "memory pressure",
-               "OOM killer", "group's limit",  "other node", "unplug"};
+               "OOM killer", "group's limit",  "other node",
+               "own compaction", "unplug"};
 
 // Kinds of the tests' importer. The first pins on every kernel.
 constexpr std::array<std::string_view, 3> IMPORTERS{"static", "told", "lazy"};
