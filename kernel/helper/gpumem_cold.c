@@ -403,6 +403,7 @@ out_unlock:
 	return walk.evicted;
 }
 
+/* A touch that had to wait for its page. */
 static void gpumem_cold_count_restore(ktime_t start)
 {
 	s64 ns = ktime_to_ns(ktime_sub(ktime_get(), start));
@@ -430,7 +431,6 @@ static void gpumem_cold_count_restore(ktime_t start)
  */
 int gpumem_cold_load(struct gpumem_object *bo, pgoff_t index, struct page *page)
 {
-	ktime_t start;
 	void *entry;
 	int ret = 0;
 
@@ -442,15 +442,12 @@ int gpumem_cold_load(struct gpumem_object *bo, pgoff_t index, struct page *page)
 	if (!entry || gpumem_cold_stays(bo, index))
 		return 0;
 
-	start = ktime_get();
 	if (xa_is_value(entry))
 		gpumem_store_fill(page, xa_to_value(entry));
 	else
 		ret = gpumem_store_get(entry, gpumem_cold_seed(bo, index), page);
 	if (ret)
 		bo->damaged = true;
-	else
-		gpumem_cold_count_restore(start);
 	trace_gpumem_restore(bo->id, index, ret);
 	return ret;
 }
@@ -460,8 +457,10 @@ int gpumem_cold_load(struct gpumem_object *bo, pgoff_t index, struct page *page)
  * @bo: the object, locked
  * @first: first slot
  * @count: number of slots, all of them resident
+ * @start: when it was begun to make them so
  */
-void gpumem_cold_settle(struct gpumem_object *bo, pgoff_t first, pgoff_t count)
+void gpumem_cold_settle(struct gpumem_object *bo, pgoff_t first, pgoff_t count,
+			ktime_t start)
 {
 	long pages = 0, bytes = 0;
 	unsigned long index;
@@ -480,8 +479,12 @@ void gpumem_cold_settle(struct gpumem_object *bo, pgoff_t first, pgoff_t count)
 		gpumem_cold_free_entry(entry);
 		cond_resched();
 	}
+	if (!pages)
+		return;
 	gpumem_cold_account(bo, -pages, -bytes);
 	atomic64_add(pages, &gpumem_counters.restored);
+	if (count == 1)
+		gpumem_cold_count_restore(start);
 }
 
 /**

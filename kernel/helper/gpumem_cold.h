@@ -6,6 +6,7 @@
 #ifndef _GPUMEM_COLD_H_
 #define _GPUMEM_COLD_H_
 
+#include <linux/ktime.h>
 #include <linux/types.h>
 
 struct gpumem_compressor;
@@ -20,7 +21,8 @@ int gpumem_cold_advise(struct gpumem_object *bo);
 unsigned long gpumem_cold_evict_some(struct gpumem_object *bo,
 				     unsigned long budget);
 int gpumem_cold_load(struct gpumem_object *bo, pgoff_t index, struct page *page);
-void gpumem_cold_settle(struct gpumem_object *bo, pgoff_t first, pgoff_t count);
+void gpumem_cold_settle(struct gpumem_object *bo, pgoff_t first, pgoff_t count,
+			ktime_t start);
 unsigned long gpumem_cold_forget(struct gpumem_object *bo);
 unsigned long gpumem_cold_weight(const struct gpumem_object *bo);
 int gpumem_cold_corrupt(struct gpumem_object *bo);

@@ -278,6 +278,7 @@ int gpumem_gemfs_populate(struct gpumem_object *bo, pgoff_t first,
 {
 	struct address_space *mapping = bo->inode->i_mapping;
 	gfp_t gfp = mapping_gfp_mask(mapping);
+	ktime_t start = ktime_get();
 	unsigned long added = 0;
 	struct folio *folio;
 	int ret = 0;
@@ -323,7 +324,7 @@ int gpumem_gemfs_populate(struct gpumem_object *bo, pgoff_t first,
 		gpumem_gemfs_commit(bo, first, i - first, !ret);
 	if (!ret) {
 		gpumem_object_add_resident(bo, added);
-		gpumem_cold_settle(bo, first, count);
+		gpumem_cold_settle(bo, first, count, start);
 	}
 	return ret;
 }

@@ -117,6 +117,7 @@ static int gpumem_mops_populate(struct gpumem_object *bo, pgoff_t first,
 {
 	gfp_t gfp = GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN |
 		    __GFP_RETRY_MAYFAIL;
+	ktime_t start = ktime_get();
 	struct page *page, *next;
 	unsigned long added = 0;
 	LIST_HEAD(fresh);
@@ -162,7 +163,7 @@ static int gpumem_mops_populate(struct gpumem_object *bo, pgoff_t first,
 	}
 	if (!ret) {
 		gpumem_object_add_resident(bo, added);
-		gpumem_cold_settle(bo, first, count);
+		gpumem_cold_settle(bo, first, count, start);
 	}
 	return ret;
 }
