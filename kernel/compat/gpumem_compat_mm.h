@@ -57,11 +57,10 @@ gpumem_filemap_get_folio(struct address_space *mapping, pgoff_t index,
 #define mnt_idmap	user_namespace
 #endif
 
-/* Before 6.12 a memory cgroup is held by its css. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+/* mem_cgroup_tryget(), which came and changed between 6.1 and 6.12. */
 #include <linux/memcontrol.h>
 
-static inline bool mem_cgroup_tryget(struct mem_cgroup *memcg)
+static inline bool gpumem_memcg_tryget(struct mem_cgroup *memcg)
 {
 #ifdef CONFIG_MEMCG
 	return !memcg || css_tryget(&memcg->css);
@@ -69,7 +68,6 @@ static inline bool mem_cgroup_tryget(struct mem_cgroup *memcg)
 	return true;
 #endif
 }
-#endif
 
 /* Before 6.8 a page is removed for an error, not a folio. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
@@ -88,6 +86,15 @@ static inline void replace_page_cache_folio(struct folio *old,
 	replace_page_cache_page(&old->page, &new->page);
 }
 #endif
+
+/* A folio of the page cache with a reference, or NULL. Before 6.4 it was so. */
+static inline struct folio *gpumem_get_folio(struct address_space *mapping,
+					     pgoff_t index)
+{
+	struct folio *folio = filemap_get_folio(mapping, index);
+
+	return IS_ERR(folio) ? NULL : folio;
+}
 
 /*
  * Let go of a reference on a folio, and of those that batches of this CPU hold.

@@ -62,6 +62,10 @@
 /* Pages that are compressed before others get a chance at the object's lock. */
 #define GPUMEM_COLD_BATCH	16
 
+/* Slots that are looked at for them, and for a call of reclaim. */
+#define GPUMEM_COLD_LOOKS	1024
+#define GPUMEM_COLD_SCAN_LOOKS	8192
+
 /* How often pages that are in use for the moment are tried, and how far apart. */
 #define GPUMEM_COLD_TRIES	4
 #define GPUMEM_COLD_WAIT_US	2000
@@ -84,7 +88,8 @@ static atomic64_t gpumem_cold_no_memory;
  */
 void gpumem_cold_init(struct gpumem_object *bo)
 {
-	xa_init(&bo->cold);
+	/* Who has pages compressed pays for what is left of them. */
+	xa_init_flags(&bo->cold, XA_FLAGS_ACCOUNT);
 	bo->touched = jiffies;
 	INIT_LIST_HEAD(&bo->idle_link);
 }
@@ -195,6 +200,9 @@ static void gpumem_cold_remember_stays(struct gpumem_object *bo, pgoff_t index,
 	void *entry = xa_mk_value(jiffies & LONG_MAX);
 
 	atomic64_inc(&gpumem_cold_incompressible);
+	/* Reclaim has better use for memory: it leaves the whole object alone. */
+	if (!gfpflags_allow_blocking(gfp))
+		return;
 	/* Without memory it is tried again, which does no harm. */
 	if (!xa_err(xa_store(&bo->cold, index, entry, gfp)))
 		xa_set_mark(&bo->cold, index, GPUMEM_COLD_STAYS);
@@ -210,7 +218,7 @@ static int gpumem_cold_keep_page(struct gpumem_object *bo, pgoff_t index,
 	if (c->content == GPUMEM_INCOMPRESSIBLE) {
 		bo->backing->evict_end(bo, index, false);
 		gpumem_cold_remember_stays(bo, index, gfp);
-		return -ENOENT;
+		return -E2BIG;
 	}
 
 	ret = -ENOMEM;
@@ -242,8 +250,8 @@ err_end:
 }
 
 /*
- * Returns 0 if the page went, -ENOENT if there is nothing to do, -EAGAIN if it is
- * in use for now, or -ENOMEM.
+ * Returns 0 if the page went, -ENOENT if there is nothing to do, -E2BIG if it is
+ * not worth it, -EAGAIN if it is in use for now, or -ENOMEM.
  */
 static int gpumem_cold_evict_page(struct gpumem_object *bo, pgoff_t index,
 				  struct gpumem_compressor *c, gfp_t gfp)
@@ -271,6 +279,8 @@ static int gpumem_cold_evict_page(struct gpumem_object *bo, pgoff_t index,
 struct gpumem_cold_walk {
 	/* The next slot. */
 	pgoff_t index;
+	/* Slots that were looked at, and pages that were compressed or in use. */
+	unsigned long looked, tried;
 	/* Pages that were given up. */
 	unsigned long evicted;
 	/* Pages that were in use. */
@@ -280,28 +290,26 @@ struct gpumem_cold_walk {
 };
 
 /*
- * Give up some pages. The object is locked. Returns false if the whole object has
- * to stay.
+ * Give up some pages. The object is locked, and its reservation. Returns false if
+ * the whole object has to stay.
  */
 static bool gpumem_cold_evict_batch(struct gpumem_object *bo,
 				    struct gpumem_compressor *c,
 				    struct gpumem_cold_walk *walk, gfp_t gfp)
 {
 	pgoff_t n = gpumem_object_pages(bo);
-	unsigned int tried = 0;
-	bool allowed = false;
+	unsigned int tried = 0, looked = 0;
 	int ret;
 
 	lockdep_assert_held(&bo->lock);
+	dma_resv_assert_held(bo->base.resv);
 
 	if (!gpumem_cold_is_allowed(bo) || !list_empty(&bo->mappings) ||
-	    !dma_resv_trylock(bo->base.resv))
+	    !dma_resv_test_signaled(bo->base.resv, DMA_RESV_USAGE_BOOKKEEP))
 		return false;
-	if (!dma_resv_test_signaled(bo->base.resv, DMA_RESV_USAGE_BOOKKEEP))
-		goto out_unlock;
 
-	allowed = true;
-	while (tried < GPUMEM_COLD_BATCH && walk->index < n && !walk->no_memory) {
+	while (tried < GPUMEM_COLD_BATCH && looked++ < GPUMEM_COLD_LOOKS &&
+	       walk->index < n && !walk->no_memory) {
 		ret = gpumem_cold_evict_page(bo, walk->index++, c, gfp);
 		tried += ret != -ENOENT;
 		walk->evicted += !ret;
@@ -309,9 +317,9 @@ static bool gpumem_cold_evict_batch(struct gpumem_object *bo,
 		walk->no_memory = ret == -ENOMEM;
 		cond_resched();
 	}
-out_unlock:
-	dma_resv_unlock(bo->base.resv);
-	return allowed;
+	walk->tried += tried;
+	walk->looked += looked;
+	return true;
 }
 
 /* One pass over all pages. Returns false if there is no use in another. */
@@ -324,13 +332,20 @@ static bool gpumem_cold_advise_pass(struct gpumem_object *bo,
 
 	while (allowed && walk->index < gpumem_object_pages(bo) &&
 	       !walk->no_memory) {
-		if (mutex_lock_killable(&bo->lock))
+		/* Others may hold the reservation of what they share for long. */
+		if (!gpumem_cold_is_allowed(bo) ||
+		    dma_resv_lock_interruptible(bo->base.resv, NULL))
 			return false;
+		if (mutex_lock_killable(&bo->lock)) {
+			dma_resv_unlock(bo->base.resv);
+			return false;
+		}
 		c = gpumem_compressor_get(true);
 		allowed = gpumem_cold_evict_batch(bo, c, walk, gfp);
 		gpumem_compressor_put(c);
 		mutex_unlock(&bo->lock);
-		if (fatal_signal_pending(current))
+		dma_resv_unlock(bo->base.resv);
+		if (signal_pending(current))
 			return false;
 		cond_resched();
 	}
@@ -365,15 +380,16 @@ int gpumem_cold_advise(struct gpumem_object *bo)
 /**
  * gpumem_cold_evict_some - give up pages of an object in reclaim
  * @bo: the object, which stays alive
- * @budget: pages at most, more or less
+ * @budget: pages to try at most, more or less; receives how many were tried
  *
  * Only trylocks, and takes no memory that has to be waited for. Goes on where it
- * stopped the last time.
+ * stopped the last time. An object that mostly does not compress is left alone as
+ * if it had been used.
  *
- * Returns: pages that went.
+ * Returns: pages that went, less those that the store took for it.
  */
 unsigned long gpumem_cold_evict_some(struct gpumem_object *bo,
-				     unsigned long budget)
+				     unsigned long *budget)
 {
 	/*
 	 * Reclaim may use the reserves, as when it swaps to memory: each page that
@@ -381,26 +397,39 @@ unsigned long gpumem_cold_evict_some(struct gpumem_object *bo,
 	 */
 	gfp_t gfp = GFP_NOWAIT | __GFP_NOWARN | __GFP_ACCOUNT;
 	struct gpumem_cold_walk walk = {};
+	unsigned long taken = gpumem_store_pages();
+	unsigned long want = *budget;
 	struct gpumem_compressor *c;
 	bool allowed;
 
+	*budget = 0;
 	if (!mutex_trylock(&bo->lock))
 		return 0;
+	if (!dma_resv_trylock(bo->base.resv))
+		goto out_unlock;
 	c = gpumem_compressor_get(false);
 	if (!c)
-		goto out_unlock;
+		goto out_unlock_resv;
 	walk.index = bo->idle_next;
 	do {
 		allowed = gpumem_cold_evict_batch(bo, c, &walk, gfp);
-	} while (allowed && walk.evicted < budget && !walk.no_memory &&
+	} while (allowed && walk.tried < want && !walk.no_memory &&
+		 walk.looked < GPUMEM_COLD_SCAN_LOOKS &&
 		 walk.index < gpumem_object_pages(bo));
 	bo->idle_next = walk.index < gpumem_object_pages(bo) ? walk.index : 0;
+	if (walk.evicted < walk.tried / 4)
+		WRITE_ONCE(bo->touched, jiffies);
 	gpumem_compressor_put(c);
+out_unlock_resv:
+	dma_resv_unlock(bo->base.resv);
 out_unlock:
 	mutex_unlock(&bo->lock);
 	if (walk.in_use)
 		gpumem_drain_lru_batches();
-	return walk.evicted;
+	*budget = walk.tried;
+	taken = gpumem_store_pages() - taken;
+	return (long)taken <= 0 ? walk.evicted :
+	       walk.evicted > taken ? walk.evicted - taken : 0;
 }
 
 /* A touch that had to wait for its page. */

@@ -19,7 +19,7 @@ void gpumem_cold_fini(struct gpumem_object *bo);
 bool gpumem_cold_is_allowed(const struct gpumem_object *bo);
 int gpumem_cold_advise(struct gpumem_object *bo);
 unsigned long gpumem_cold_evict_some(struct gpumem_object *bo,
-				     unsigned long budget);
+				     unsigned long *budget);
 int gpumem_cold_load(struct gpumem_object *bo, pgoff_t index, struct page *page);
 void gpumem_cold_settle(struct gpumem_object *bo, pgoff_t first, pgoff_t count,
 			ktime_t start);

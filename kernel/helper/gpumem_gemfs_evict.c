@@ -8,14 +8,15 @@
  * It has been made clean: whoever writes to it meanwhile makes it dirty, by a
  * fault or when a mapping or a reference for writing goes, and whoever still may
  * write holds a reference. The kernel drops a clean folio without other users, and
- * nothing else, so what it drops is what was compressed. Nobody but us has it do
- * so: the mapping is unevictable and its inode in no list. A page that the hardware
- * gives up on in between may be dropped as well; its contents were saved.
+ * nothing else, so what it drops is what was compressed. A reference of ours keeps
+ * it from doing so, as soft-offlining would have it, before the store has the
+ * contents.
  */
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 
+#include "../compat/gpumem_compat_mm.h"
 #include "../store/gpumem_store.h"
 #include "gpumem_gemfs.h"
 #include "gpumem_internal.h"
@@ -26,7 +27,7 @@ static struct mem_cgroup *gpumem_gemfs_get_memcg(struct folio *folio)
 
 	rcu_read_lock();
 	memcg = folio_memcg(folio);
-	if (!mem_cgroup_tryget(memcg))
+	if (!gpumem_memcg_tryget(memcg))
 		memcg = NULL;
 	rcu_read_unlock();
 	return memcg;
@@ -67,6 +68,8 @@ int gpumem_gemfs_evict_begin(struct gpumem_object *bo, pgoff_t index,
 	gpumem_compress(c, &folio->page);
 	c->memcg = gpumem_gemfs_get_memcg(folio);
 	folio_clear_dirty(folio);
+	/* Until the second step. */
+	folio_get(folio);
 	ret = 0;
 out_unlock:
 	folio_unlock(folio);
@@ -83,17 +86,22 @@ out_unlock:
  */
 int gpumem_gemfs_evict_end(struct gpumem_object *bo, pgoff_t index, bool go)
 {
-	struct folio *folio;
+	struct address_space *mapping = bo->inode->i_mapping;
+	struct folio *folio = gpumem_gemfs_slot(bo, index);
 
-	if (go)
-		invalidate_mapping_pages(bo->inode->i_mapping, index, index);
-	folio = gpumem_gemfs_slot(bo, index);
-	if (folio) {
-		folio_mark_dirty(folio);
-		return -EAGAIN;
+	if (go) {
+		folio_put(folio);
+		invalidate_mapping_pages(mapping, index, index);
+		/* With a reference again, as it may be clean. */
+		folio = gpumem_get_folio(mapping, index);
+		if (!folio) {
+			gpumem_object_add_resident(bo, -1);
+			return 0;
+		}
 	}
-	gpumem_object_add_resident(bo, -1);
-	return 0;
+	folio_mark_dirty(folio);
+	folio_put(folio);
+	return -EAGAIN;
 }
 
 /**

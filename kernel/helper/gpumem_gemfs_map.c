@@ -112,6 +112,8 @@ static vm_fault_t gpumem_gemfs_fault(struct vm_fault *vmf)
 	}
 	vmf->page = folio_file_page(folio, vmf->pgoff);
 	ret = VM_FAULT_LOCKED;
+	/* The mapping that the idle shrinker took may have been the one before. */
+	WRITE_ONCE(bo->touched, jiffies);
 out:
 	/* The folio lock is what unplugging waits for from here on. */
 	drm_dev_exit(idx);

@@ -85,11 +85,13 @@ static void gpumem_idle_look(struct gpumem_object *bo)
 }
 
 static unsigned long gpumem_idle_object(struct gpumem_object *bo,
-					unsigned long idle, unsigned long budget)
+					unsigned long idle, unsigned long *budget)
 {
 	unsigned long touched = READ_ONCE(bo->touched);
+	unsigned long want = *budget;
 	unsigned long now = jiffies;
 
+	*budget = 0;
 	if (!gpumem_cold_is_allowed(bo) || !READ_ONCE(bo->resident) ||
 	    time_before(now, touched + idle))
 		return 0;
@@ -99,6 +101,7 @@ static unsigned long gpumem_idle_object(struct gpumem_object *bo,
 	}
 	if (time_before(now, bo->looked + idle))
 		return 0;
+	*budget = want;
 	return gpumem_cold_evict_some(bo, budget);
 }
 
@@ -126,7 +129,7 @@ static unsigned long gpumem_idle_scan(struct shrinker *shrinker,
 
 	spin_lock(&gpumem_idle_lock);
 	while (scanned < sc->nr_to_scan && visited++ < gpumem_idle_objects) {
-		unsigned long pages;
+		unsigned long tried = sc->nr_to_scan - scanned;
 
 		bo = list_first_entry(&gpumem_idle_list, struct gpumem_object,
 				      idle_link);
@@ -137,9 +140,8 @@ static unsigned long gpumem_idle_scan(struct shrinker *shrinker,
 		bo->idle_scanned = true;
 		spin_unlock(&gpumem_idle_lock);
 
-		pages = gpumem_idle_object(bo, idle, sc->nr_to_scan - scanned);
-		freed += pages;
-		scanned += max(pages, 1UL);
+		freed += gpumem_idle_object(bo, idle, &tried);
+		scanned += max(tried, 1UL);
 
 		spin_lock(&gpumem_idle_lock);
 		bo->idle_scanned = false;

@@ -114,8 +114,8 @@ void gpumem_purge_update(struct gpumem_object *bo)
  * a populate.
  *
  * Returns: 0, -EINTR when the task is being killed, or -ENODATA if the contents
- * were taken: importers do not expect that, and dma_buf_vmap() warns of an
- * exporter that fails.
+ * were taken, -EIO if they are damaged: importers do not expect that, and
+ * dma_buf_vmap() warns of an exporter that fails.
  */
 int gpumem_purge_add_export(struct gpumem_object *bo)
 {
@@ -128,11 +128,15 @@ int gpumem_purge_add_export(struct gpumem_object *bo)
 	 */
 	smp_mb__after_atomic();
 	ret = gpumem_purge_check(bo);
+	if (!ret && READ_ONCE(bo->damaged))
+		ret = -EIO;
 	if (ret)
 		atomic_dec(&bo->exports);
 	gpumem_purge_recount(bo);
 	return ret;
 }
+
+static unsigned long gpumem_purge_object(struct gpumem_object *bo);
 
 static void gpumem_purge_set_dontneed(struct gpumem_object *bo, bool dontneed)
 {
@@ -180,22 +184,6 @@ static void gpumem_purge_rest(struct gpumem_object *bo)
 	gpumem_cold_forget(bo);
 }
 
-/*
- * A damaged object that nobody needs is as good as purged. Waiting for the shrinker
- * would leave its user without a way to have it whole again.
- */
-static void gpumem_purge_damaged(struct gpumem_object *bo)
-{
-	unsigned long pages = bo->resident + bo->cold_pages;
-
-	if (!gpumem_purge_is_allowed(bo) || bo->purge == GPUMEM_PURGED)
-		return;
-	gpumem_purge_rest(bo);
-	WRITE_ONCE(bo->purge, GPUMEM_PURGED);
-	atomic64_add(pages, &gpumem_counters.purged);
-	trace_gpumem_purge(bo->id, pages);
-}
-
 /**
  * gpumem_object_madvise - say whether an object's contents are needed
  * @bo: the object
@@ -213,6 +201,7 @@ int gpumem_object_madvise(struct gpumem_object *bo, enum gpumem_advice advice,
 			  bool *retained)
 {
 	bool needed = advice != GPUMEM_DONTNEED;
+	bool damaged;
 	int ret;
 
 	if (!bo->backing->discard)
@@ -229,9 +218,14 @@ int gpumem_object_madvise(struct gpumem_object *bo, enum gpumem_advice advice,
 		WRITE_ONCE(bo->purge, GPUMEM_KEPT);
 	}
 	gpumem_purge_set_dontneed(bo, !needed);
-	if (!needed && bo->damaged)
-		gpumem_purge_damaged(bo);
+	damaged = !needed && bo->damaged;
 	mutex_unlock(&bo->lock);
+	/*
+	 * Waiting for the shrinker would leave the user of a damaged object without a
+	 * way to have it whole again. What cannot go now, goes there.
+	 */
+	if (damaged)
+		gpumem_purge_object(bo);
 
 	return advice == GPUMEM_COLD ? gpumem_cold_advise(bo) : 0;
 }

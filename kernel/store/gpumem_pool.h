@@ -57,8 +57,11 @@ struct gpumem_pool {
 	 */
 	int (*put)(struct gpumem_piece *piece, const void *data, gfp_t gfp);
 
-	/** @get: copy the bytes out. Does not fail, does not allocate. */
-	void (*get)(const struct gpumem_piece *piece, void *data);
+	/**
+	 * @get: copy the bytes out. Does not allocate. Returns: 0, or -EIO if the
+	 * hardware has given up on where they are.
+	 */
+	int (*get)(const struct gpumem_piece *piece, void *data);
 
 	/** @drop: forget the bytes. Does not sleep on a page's lock. */
 	void (*drop)(struct gpumem_piece *piece);

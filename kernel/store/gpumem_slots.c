@@ -43,6 +43,7 @@
 #include <linux/highmem.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -103,6 +104,19 @@ bool gpumem_slots_is_listed(struct gpumem_slot_page *sp)
 	return !list_empty(&sp->link);
 }
 
+/* The list for a page. */
+static unsigned int gpumem_slots_rank(const struct gpumem_slot_page *sp)
+{
+	return sp->bad && sp->taken ? sp->class->slots : gpumem_slot_taken(sp);
+}
+
+/* Has a list of pages with so many slots taken room for more? */
+static bool gpumem_slots_has_room(const struct gpumem_slot_class *class,
+				  unsigned int taken)
+{
+	return taken && taken < class->slots;
+}
+
 /**
  * gpumem_slots_list - slots of a page may be taken
  * @sp: the page, in no list, its class locked
@@ -110,10 +124,13 @@ bool gpumem_slots_is_listed(struct gpumem_slot_page *sp)
 void gpumem_slots_list(struct gpumem_slot_page *sp)
 {
 	struct gpumem_slot_class *class = sp->class;
-	unsigned int taken = gpumem_slot_taken(sp);
 	struct gpumem_slot_page *first;
+	unsigned int taken;
 
 	lockdep_assert_held(&class->lock);
+
+	sp->bad = PageHWPoison(sp->page);
+	taken = gpumem_slots_rank(sp);
 
 	/*
 	 * The first of a list is one that lies high, more or less. There it is out of
@@ -125,9 +142,10 @@ void gpumem_slots_list(struct gpumem_slot_page *sp)
 		list_add_tail(&sp->link, &class->by_taken[taken]);
 	else
 		list_add(&sp->link, &class->by_taken[taken]);
-	if (taken < class->slots)
+	if (gpumem_slots_has_room(class, taken)) {
 		class->listed |= BIT_ULL(taken);
-	class->room += class->slots - taken;
+		class->room += class->slots - taken;
+	}
 }
 
 /**
@@ -137,14 +155,35 @@ void gpumem_slots_list(struct gpumem_slot_page *sp)
 void gpumem_slots_unlist(struct gpumem_slot_page *sp)
 {
 	struct gpumem_slot_class *class = sp->class;
-	unsigned int taken = gpumem_slot_taken(sp);
+	unsigned int taken = gpumem_slots_rank(sp);
 
 	lockdep_assert_held(&class->lock);
 
 	list_del_init(&sp->link);
-	if (taken < class->slots && list_empty(&class->by_taken[taken]))
+	if (!gpumem_slots_has_room(class, taken))
+		return;
+	if (list_empty(&class->by_taken[taken]))
 		class->listed &= ~BIT_ULL(taken);
 	class->room -= class->slots - taken;
+}
+
+/**
+ * gpumem_slots_is_bad - has the hardware given up on a page since it was listed?
+ * @sp: the page, in a list, its class locked
+ *
+ * Then it is in another list afterwards, as one without room.
+ *
+ * Returns: true if nothing may be put into it or taken out of it.
+ */
+bool gpumem_slots_is_bad(struct gpumem_slot_page *sp)
+{
+	if (likely(!PageHWPoison(sp->page)))
+		return false;
+	if (!sp->bad) {
+		gpumem_slots_unlist(sp);
+		gpumem_slots_list(sp);
+	}
+	return true;
 }
 
 /**
@@ -155,12 +194,17 @@ void gpumem_slots_unlist(struct gpumem_slot_page *sp)
  */
 struct gpumem_slot_page *gpumem_slots_fullest(struct gpumem_slot_class *class)
 {
+	struct gpumem_slot_page *sp;
+
 	lockdep_assert_held(&class->lock);
 
-	if (!class->listed)
-		return NULL;
-	return list_first_entry(&class->by_taken[__fls(class->listed)],
-				struct gpumem_slot_page, link);
+	do {
+		if (!class->listed)
+			return NULL;
+		sp = list_first_entry(&class->by_taken[__fls(class->listed)],
+				      struct gpumem_slot_page, link);
+	} while (gpumem_slots_is_bad(sp));
+	return sp;
 }
 
 static void *gpumem_slot_map(const struct gpumem_slot_page *sp, unsigned int slot)
@@ -271,17 +315,20 @@ void gpumem_slots_gone(struct gpumem_slot_page *sp)
  * @sp: the page, in no list, without a slot taken, its class not locked
  *
  * If somebody has it locked it is listed and the reaper comes for it.
+ *
+ * Returns: true if it is gone.
  */
-void gpumem_slots_release(struct gpumem_slot_page *sp)
+bool gpumem_slots_release(struct gpumem_slot_page *sp)
 {
 	if (gpumem_slot_pages->free(sp, false)) {
 		gpumem_slots_gone(sp);
-		return;
+		return true;
 	}
 	spin_lock(&sp->class->lock);
 	gpumem_slots_list(sp);
 	spin_unlock(&sp->class->lock);
 	gpumem_slots_wake_reaper();
+	return false;
 }
 
 static void gpumem_slots_reap_class(struct gpumem_slot_class *class)
@@ -432,30 +479,37 @@ static void gpumem_slots_drop(struct gpumem_piece *piece)
 		gpumem_slots_drop_part(piece, 1, plan[1]);
 }
 
-static void gpumem_slots_get_part(const struct gpumem_piece *piece,
-				  unsigned int part, u8 index, void *data,
-				  unsigned int length)
+static int gpumem_slots_get_part(const struct gpumem_piece *piece,
+				 unsigned int part, u8 index, void *data,
+				 unsigned int length)
 {
 	struct gpumem_slot_class *class = &gpumem_slot_classes[index];
 	u64 *address;
+	int ret = -EIO;
 
 	spin_lock(&class->lock);
-	address = gpumem_slot_map(piece->page[part], piece->slot[part]);
-	memcpy(data, address + 1, length);
-	kunmap_local(address);
+	if (!PageHWPoison(piece->page[part]->page)) {
+		address = gpumem_slot_map(piece->page[part], piece->slot[part]);
+		memcpy(data, address + 1, length);
+		kunmap_local(address);
+		ret = 0;
+	}
 	spin_unlock(&class->lock);
+	return ret;
 }
 
-static void gpumem_slots_get(const struct gpumem_piece *piece, void *data)
+static int gpumem_slots_get(const struct gpumem_piece *piece, void *data)
 {
 	const u8 *plan = gpumem_slots_plan(piece->length);
 	unsigned int first = min_t(unsigned int, piece->length,
 				   gpumem_slot_bytes(plan[0]));
+	int ret;
 
-	gpumem_slots_get_part(piece, 0, plan[0], data, first);
-	if (plan[1] != GPUMEM_NO_CLASS)
-		gpumem_slots_get_part(piece, 1, plan[1], data + first,
-				      piece->length - first);
+	ret = gpumem_slots_get_part(piece, 0, plan[0], data, first);
+	if (ret || plan[1] == GPUMEM_NO_CLASS)
+		return ret;
+	return gpumem_slots_get_part(piece, 1, plan[1], data + first,
+				     piece->length - first);
 }
 
 /* The last byte: what it is part of still has the length of a page. */
@@ -539,6 +593,8 @@ static void gpumem_slots_unload(void)
 				   1))
 		gpumem_slots_reap(NULL);
 	gpumem_slots_callbacks_wait();
+	/* One that has just said that it is done may still have to return. */
+	synchronize_rcu_tasks();
 	cancel_work_sync(&gpumem_reaper);
 	if (gpumem_slot_pages->unload)
 		gpumem_slot_pages->unload();

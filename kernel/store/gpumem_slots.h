@@ -42,6 +42,11 @@ struct gpumem_slot_page {
 	struct list_head link;
 	/** @taken: slots that have a fragment; under the class's lock. */
 	u64 taken;
+	/**
+	 * @bad: the hardware has given up on the page, so nothing more goes into
+	 * it; under the class's lock, changed while it is in no list.
+	 */
+	bool bad;
 	/** @class: the class; constant. */
 	struct gpumem_slot_class *class;
 	/** @index: in the inode of store pages (lru); constant. */
@@ -58,15 +63,18 @@ struct gpumem_slot_class {
 	u16 size;
 	/** @slots: slots in a page; constant. */
 	u16 slots;
-	/** @listed: bit n: @by_taken[n] is not empty and has room. */
+	/** @listed: bit n: @by_taken[n] is not empty and has room; never bit 0. */
 	u64 listed;
-	/** @room: free slots of all pages in lists. */
+	/** @room: free slots of all pages in lists that have some taken. */
 	unsigned long room;
 	/** @pages: pages, those in no list included. */
 	unsigned long pages;
 	/** @taken: slots that are taken, in all pages. */
 	unsigned long taken;
-	/** @by_taken: pages by the number of slots that are taken. */
+	/**
+	 * @by_taken: pages by the number of slots that are taken. The first list is
+	 * the reaper's; a bad page counts as full.
+	 */
 	struct list_head by_taken[GPUMEM_SLOTS_MAX + 1];
 };
 
@@ -119,8 +127,9 @@ enum gpumem_slot_move {
 bool gpumem_slots_is_listed(struct gpumem_slot_page *sp);
 void gpumem_slots_list(struct gpumem_slot_page *sp);
 void gpumem_slots_unlist(struct gpumem_slot_page *sp);
+bool gpumem_slots_is_bad(struct gpumem_slot_page *sp);
 void gpumem_slots_gone(struct gpumem_slot_page *sp);
-void gpumem_slots_release(struct gpumem_slot_page *sp);
+bool gpumem_slots_release(struct gpumem_slot_page *sp);
 struct gpumem_slot_class *gpumem_slots_class(unsigned int index);
 void gpumem_slots_wake_reaper(void);
 

@@ -73,8 +73,9 @@ static int gpumem_slots_lru_move(struct address_space *mapping,
 		gpumem_slots_end_move(sp, ret ? NULL : &dst->page);
 		break;
 	case GPUMEM_SLOT_MOVE_EMPTIED:
+		/* The index is free for others once the cache has nothing there. */
+		WARN_ON_ONCE(generic_error_remove_folio(mapping, src));
 		xa_erase(&gpumem_slots_by_index, sp->index);
-		generic_error_remove_folio(mapping, src);
 		folio_migrate_flags(dst, src);
 		gpumem_slots_gone(sp);
 		ret = 0;
@@ -175,8 +176,8 @@ static bool gpumem_slots_lru_free(struct gpumem_slot_page *sp, bool wait)
 	else if (!folio_trylock(folio))
 		return false;
 	folio_get(folio);
+	WARN_ON_ONCE(generic_error_remove_folio(folio->mapping, folio));
 	xa_erase(&gpumem_slots_by_index, sp->index);
-	generic_error_remove_folio(folio->mapping, folio);
 	folio_unlock(folio);
 	folio_put(folio);
 	return true;

@@ -81,12 +81,14 @@ static struct gpumem_slot_page *gpumem_slots_nominate(struct gpumem_slot_class *
 		sp = list_first_entry(&class->by_taken[taken],
 				      struct gpumem_slot_page, link);
 		steps++;
+		listed &= ~BIT_ULL(taken);
+		if (gpumem_slots_is_bad(sp))
+			continue;
 		fullest = fullest ?: sp;
 		if (page_to_pfn(sp->page) >= floor) {
 			fullest = sp;
 			break;
 		}
-		listed &= ~BIT_ULL(taken);
 	}
 	gpumem_slots_count_search(steps);
 	return fullest;
@@ -94,7 +96,8 @@ static struct gpumem_slot_page *gpumem_slots_nominate(struct gpumem_slot_class *
 
 /*
  * Move all fragments of a page that is in no list to others, if possible not below
- * @floor. The caller has seen that they have room.
+ * @floor. The caller has seen that they have room, but some may be bad: then a few
+ * fragments stay.
  */
 static void gpumem_slots_empty(struct gpumem_slot_page *src, unsigned long floor)
 {
@@ -106,6 +109,8 @@ static void gpumem_slots_empty(struct gpumem_slot_page *src, unsigned long floor
 
 	while (src->taken) {
 		dst = gpumem_slots_nominate(class, floor);
+		if (!dst)
+			break;
 		gpumem_slots_unlist(dst);
 		gpumem_slots_copy(dst, src, __ffs64(src->taken));
 		gpumem_slots_list(dst);
@@ -131,7 +136,7 @@ enum gpumem_slot_move gpumem_slots_begin_move(struct gpumem_slot_page *sp,
 	gpumem_store_request();
 
 	spin_lock(&class->lock);
-	if (!gpumem_slots_is_listed(sp)) {
+	if (!gpumem_slots_is_listed(sp) || gpumem_slots_is_bad(sp)) {
 		spin_unlock(&class->lock);
 		atomic_long_inc(&gpumem_store_counters.refused);
 		return GPUMEM_SLOT_MOVE_LATER;
@@ -182,7 +187,8 @@ void gpumem_slots_end_move(struct gpumem_slot_page *sp, struct page *dst)
 /* The emptiest page, if the others can take what is in it. */
 static struct gpumem_slot_page *gpumem_slots_sparsest(struct gpumem_slot_class *class)
 {
-	u64 listed = class->listed & ~1ULL;
+	u64 listed = class->listed;
+	struct gpumem_slot_page *sp;
 	unsigned int taken;
 
 	lockdep_assert_held(&class->lock);
@@ -192,25 +198,30 @@ static struct gpumem_slot_page *gpumem_slots_sparsest(struct gpumem_slot_class *
 	taken = __ffs64(listed);
 	if (class->room - (class->slots - taken) < taken)
 		return NULL;
-	return list_first_entry(&class->by_taken[taken], struct gpumem_slot_page,
-				link);
+	sp = list_first_entry(&class->by_taken[taken], struct gpumem_slot_page,
+			      link);
+	return gpumem_slots_is_bad(sp) ? NULL : sp;
 }
 
+/* Returns false if there is no use in another. */
 static bool gpumem_slots_pack_page(struct gpumem_slot_class *class)
 {
 	struct gpumem_slot_page *sp;
+	bool empty = false;
 
 	spin_lock(&class->lock);
 	sp = gpumem_slots_sparsest(class);
 	if (sp) {
 		gpumem_slots_unlist(sp);
 		gpumem_slots_empty(sp, 0);
+		empty = !sp->taken;
+		if (!empty)
+			gpumem_slots_list(sp);
 	}
 	spin_unlock(&class->lock);
-	if (!sp)
-		return false;
 
-	gpumem_slots_release(sp);
+	if (!empty || !gpumem_slots_release(sp))
+		return false;
 	atomic_long_inc(&gpumem_store_counters.packed);
 	return true;
 }
@@ -219,7 +230,7 @@ static bool gpumem_slots_pack_page(struct gpumem_slot_class *class)
  * gpumem_slots_pack - &gpumem_pool.pack
  * @budget: pages at most
  *
- * Returns: pages that went, or are about to.
+ * Returns: pages that went.
  */
 unsigned long gpumem_slots_pack(unsigned long budget)
 {

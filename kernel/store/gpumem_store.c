@@ -217,8 +217,8 @@ int gpumem_store_get(const struct gpumem_piece *piece, u32 seed,
 	struct gpumem_decompressor *d = gpumem_decompressor_get();
 	int ret = -EIO;
 
-	gpumem_pool->get(piece, d->data);
-	if (xxh32(d->data, piece->length, seed) == piece->checksum)
+	if (!gpumem_pool->get(piece, d->data) &&
+	    xxh32(d->data, piece->length, seed) == piece->checksum)
 		ret = gpumem_decompress(d, piece->length, page);
 	gpumem_decompressor_put(d);
 	if (ret)
@@ -294,6 +294,16 @@ unsigned long gpumem_store_sparse(void)
 unsigned long gpumem_store_pack(unsigned long budget)
 {
 	return gpumem_pool->pack(budget);
+}
+
+/**
+ * gpumem_store_pages - what the store takes
+ *
+ * Returns: pages.
+ */
+unsigned long gpumem_store_pages(void)
+{
+	return gpumem_pool->pages();
 }
 
 /**

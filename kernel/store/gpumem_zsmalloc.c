@@ -4,6 +4,7 @@
  * moves its pages as a whole and packs itself when its shrinker or we ask for it.
  */
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include "../compat/gpumem_compat_zsmalloc.h"
 
 #include "gpumem_pool.h"
@@ -35,9 +36,10 @@ static int gpumem_zsmalloc_put(struct gpumem_piece *piece, const void *data,
 	return 0;
 }
 
-static void gpumem_zsmalloc_get(const struct gpumem_piece *piece, void *data)
+static int gpumem_zsmalloc_get(const struct gpumem_piece *piece, void *data)
 {
 	gpumem_zs_read(gpumem_zs, piece->zsmalloc, data, piece->length);
+	return 0;
 }
 
 static void gpumem_zsmalloc_drop(struct gpumem_piece *piece)
@@ -58,7 +60,8 @@ static unsigned long gpumem_zsmalloc_sparse(void)
 
 static unsigned long gpumem_zsmalloc_pack(unsigned long budget)
 {
-	return zs_compact(gpumem_zs);
+	/* In reclaim its own shrinker does, and knows no budget here. */
+	return current->flags & PF_MEMALLOC ? 0 : zs_compact(gpumem_zs);
 }
 
 static unsigned long gpumem_zsmalloc_pages(void)
