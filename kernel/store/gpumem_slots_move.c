@@ -8,7 +8,8 @@
  *             same page to the store.
  *   nominate  its fragments go into the fullest pages of its class that have room and
  *             are out of compaction's way, and the page that the kernel offers goes
- *             back unused. If the others have no room for all of them, as whole.
+ *             back unused. As whole if there is no such page, or if the others have
+ *             no room for all of them.
  *   hybrid    as whole; the first request after a while also wakes the packer,
  *             which empties the sparsest pages in the manner of nominate.
  */
@@ -61,37 +62,31 @@ static void gpumem_slots_count_search(unsigned int steps)
 }
 
 /*
- * A page for a fragment: of the fullest of each of the few fullest lists, the first
- * that does not lie below @floor; if none does, the fullest of all. Compaction takes
- * pages from below and offers free ones from above: what goes to a page in between
- * would soon have to move again.
+ * A page for a fragment: of the first of each of the few fullest lists, one that does
+ * not lie below @floor. Compaction takes pages from below and offers free ones from
+ * above: what goes to a page in between would soon have to move again.
  */
 static struct gpumem_slot_page *gpumem_slots_nominate(struct gpumem_slot_class *class,
 						      unsigned long floor)
 {
-	struct gpumem_slot_page *sp, *fullest = NULL;
+	struct gpumem_slot_page *sp, *found = NULL;
 	u64 listed = class->listed;
 	unsigned int steps = 0;
 
 	lockdep_assert_held(&class->lock);
 
-	while (listed && steps < GPUMEM_STEPS_MAX) {
+	while (listed && !found && steps < GPUMEM_STEPS_MAX) {
 		unsigned int taken = __fls(listed);
 
 		sp = list_first_entry(&class->by_taken[taken],
 				      struct gpumem_slot_page, link);
 		steps++;
 		listed &= ~BIT_ULL(taken);
-		if (gpumem_slots_is_bad(sp))
-			continue;
-		fullest = fullest ?: sp;
-		if (page_to_pfn(sp->page) >= floor) {
-			fullest = sp;
-			break;
-		}
+		if (page_to_pfn(sp->page) >= floor && !gpumem_slots_is_bad(sp))
+			found = sp;
 	}
 	gpumem_slots_count_search(steps);
-	return fullest;
+	return found;
 }
 
 /*
@@ -108,7 +103,8 @@ static void gpumem_slots_empty(struct gpumem_slot_page *src, unsigned long floor
 	lockdep_assert_held(&class->lock);
 
 	while (src->taken) {
-		dst = gpumem_slots_nominate(class, floor);
+		dst = gpumem_slots_nominate(class, floor) ?:
+		      gpumem_slots_fullest(class);
 		if (!dst)
 			break;
 		gpumem_slots_unlist(dst);
@@ -143,8 +139,12 @@ enum gpumem_slot_move gpumem_slots_begin_move(struct gpumem_slot_page *sp,
 	}
 	gpumem_slots_unlist(sp);
 	if (READ_ONCE(gpumem_policy) == GPUMEM_NOMINATE) {
-		if (class->room >= hweight64(sp->taken))
-			gpumem_slots_empty(sp, page_to_pfn(offer));
+		unsigned long floor = page_to_pfn(offer);
+
+		/* With none up there, this one becomes the first. */
+		if (class->room >= hweight64(sp->taken) &&
+		    gpumem_slots_nominate(class, floor))
+			gpumem_slots_empty(sp, floor);
 		else
 			atomic_long_inc(&gpumem_store_counters.no_room);
 	}
