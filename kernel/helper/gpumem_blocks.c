@@ -207,7 +207,7 @@ bool gpumem_blocks_may_take(struct gpumem_blocks *blocks, struct page *page,
 	if (block->state == GPUMEM_BLOCK_LEFT)
 		return false;
 	if (block->used < 0)
-		block->used = gpumem_block_count_used(number) - 1;
+		block->used = gpumem_block_count_used(number) - 1 - block->held;
 	return block->used >= (int)used;
 }
 
@@ -227,10 +227,25 @@ void gpumem_blocks_took(struct gpumem_blocks *blocks, struct page *page)
 }
 
 /**
+ * gpumem_blocks_hold - a page is held, or no longer held, that will be free then
+ * @blocks: the table
+ * @page: the page
+ * @pages: 1 or -1
+ */
+void gpumem_blocks_hold(struct gpumem_blocks *blocks, struct page *page,
+			int pages)
+{
+	struct gpumem_block *block = gpumem_blocks_get(blocks, page);
+
+	if (block)
+		block->held += pages;
+}
+
+/**
  * gpumem_blocks_count_free - how many blocks that were left are free now?
  * @blocks: the table
  *
- * Each is counted once.
+ * Each is counted once. What is held counts as free.
  *
  * Returns: the number of them.
  */
@@ -244,7 +259,8 @@ unsigned int gpumem_blocks_count_free(struct gpumem_blocks *blocks)
 		if (!block->fresh)
 			continue;
 		block->fresh = false;
-		count += !gpumem_block_count_used(block->number);
+		count += gpumem_block_count_used(block->number) ==
+			 block->held;
 	}
 	return count;
 }

@@ -7,7 +7,8 @@
  * A pass has two halves. First the objects are walked, and the blocks that their
  * pages lie in are counted in a table; then the blocks are left, the emptiest
  * first. Either can be cut short by the budget of a call at any page, and the next
- * call goes on there: what it needs for that is in struct gpumem_compactor.
+ * call goes on there: what it needs for that is in struct gpumem_compactor. The walk is
+ * in gpumem_compact_walk.c, the table in gpumem_blocks.c.
  *
  * A page moves as in a callback of the kernel (gpumem_object_begin_move()), so
  * whatever keeps a page from moving there keeps it here. Nothing waits for others:
@@ -18,19 +19,14 @@
  * block that is emptier, or is being left itself, is held back for
  * a while, as are the pages that went: else they would be what is offered next.
  */
-#include <linux/dma-resv.h>
 #include <linux/export.h>
 #include <linux/gfp.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
-#include <linux/module.h>
 #include <linux/mutex.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
-
-#include <drm/drm_device.h>
-#include <drm/drm_drv.h>
+#include <linux/workqueue.h>
 
 #include "gpumem_blocks.h"
 #include "gpumem_compact.h"
@@ -38,15 +34,16 @@
 #include "gpumem_lru.h"
 #include "gpumem_trace.h"
 
-/* Slots that are looked at between two looks at the clock. */
-#define GPUMEM_COMPACT_WALK	256
-
 /*
- * Pages that are held back at a time. With half as many they go, as they join only
- * when they are free: then they are the last that are offered. Before that the lists
- * of free pages of a CPU, which have some thousands, offer them again.
+ * Pages that are held back at a time, at most, and of all memory. With half as many
+ * they go, as they join only when they are free: then they are the last that are
+ * offered. Before that the lists of free pages of a CPU, which have some thousands,
+ * offer them again. For the same reason they are kept from one call to the next, if
+ * that comes soon enough.
  */
-#define GPUMEM_COMPACT_HELD	8192
+#define GPUMEM_COMPACT_HELD		8192
+#define GPUMEM_COMPACT_HELD_SHARE	32
+#define GPUMEM_COMPACT_HELD_JIFFIES	max(HZ / 10, 1)
 
 /* A call that is not done after so many passes is better made again. */
 #define GPUMEM_COMPACT_PASSES	4
@@ -58,29 +55,6 @@
 #define GPUMEM_COMPACT_GFP \
 	((GFP_HIGHUSER_MOVABLE | __GFP_THISNODE | __GFP_NORETRY | \
 	  __GFP_NOWARN) & ~__GFP_RECLAIM)
-
-/* Between calls, and what is too large for the stack. */
-struct gpumem_compactor {
-	/* Whose objects are compacted; only compared. NULL: everybody's. */
-	struct drm_device *dev;
-	/* Where the walk goes on. */
-	u64 object;
-	pgoff_t index;
-	/* The walk of this pass is over, and whether it came to the end. */
-	bool walked;
-	bool wrapped;
-	/* A page has moved since the walk began at the first object. */
-	bool moved;
-
-	struct gpumem_blocks *blocks;
-	struct page **pages;
-	struct page **held;
-	unsigned int held_count;
-
-	/* Of the call that is under way. */
-	struct gpumem_compaction *call;
-	u64 deadline;
-};
 
 /*
  * One compaction at a time. Whoever removes memory waits for it as well, so page
@@ -109,30 +83,13 @@ static struct gpumem_compactor *gpumem_compactor_create(void)
 		return NULL;
 	c->blocks = gpumem_blocks_create();
 	c->pages = kvcalloc(pageblock_nr_pages, sizeof(*c->pages), GFP_KERNEL);
-	c->held = kvcalloc(GPUMEM_COMPACT_HELD, sizeof(*c->held), GFP_KERNEL);
+	c->held_max = min(totalram_pages() / GPUMEM_COMPACT_HELD_SHARE,
+			  (unsigned long)GPUMEM_COMPACT_HELD);
+	c->held = kvcalloc(c->held_max, sizeof(*c->held), GFP_KERNEL);
 	if (c->blocks && c->pages && c->held)
 		return c;
 	gpumem_compactor_destroy(c);
 	return NULL;
-}
-
-/**
- * gpumem_compact_fini - no call comes any more
- */
-void gpumem_compact_fini(void)
-{
-	gpumem_compactor_destroy(gpumem_compactor);
-}
-
-/**
- * gpumem_compact_wait - wait for a compaction that is under way
- *
- * For memory that has gone offline and is about to be removed.
- */
-void gpumem_compact_wait(void)
-{
-	mutex_lock(&gpumem_compact_lock);
-	mutex_unlock(&gpumem_compact_lock);
 }
 
 /**
@@ -146,140 +103,62 @@ void gpumem_compact_last(struct gpumem_compaction *last)
 	mutex_unlock(&gpumem_compact_lock);
 }
 
-/* The budget is used up, or a signal waits. */
-static bool gpumem_compact_is_over(struct gpumem_compactor *c)
-{
-	return c->call->moved >= c->call->pages || signal_pending(current) ||
-	       (c->deadline && ktime_get_ns() >= c->deadline);
-}
-
 static void gpumem_compact_release(struct gpumem_compactor *c)
 {
+	struct page *page;
+
 	while (c->held_count) {
-		put_page(c->held[--c->held_count]);
+		page = c->held[--c->held_count];
+		gpumem_blocks_hold(c->blocks, page, -1);
+		put_page(page);
 		cond_resched();
 	}
 }
 
 static void gpumem_compact_hold(struct gpumem_compactor *c, struct page *page)
 {
-	if (c->held_count < GPUMEM_COMPACT_HELD)
-		c->held[c->held_count++] = page;
-	else
+	if (c->held_count == c->held_max) {
 		put_page(page);
+		return;
+	}
+	gpumem_blocks_hold(c->blocks, page, 1);
+	c->held[c->held_count++] = page;
 }
 
-/*
- * A reference on an object. It may become the last one, so it takes along what the
- * others hold: the device, and the driver's code. With the manager's lock held and
- * the object in the list, or with a page locked that it has in a slot: whoever drops
- * the last of the other references waits for that lock then, and holds these still.
+/* Nobody has gone on where the last call stopped. */
+static void gpumem_compact_work(struct work_struct *work)
+{
+	/* Or somebody does just now. */
+	if (!mutex_trylock(&gpumem_compact_lock))
+		return;
+	gpumem_compact_release(gpumem_compactor);
+	mutex_unlock(&gpumem_compact_lock);
+}
+
+static DECLARE_DELAYED_WORK(gpumem_compact_release_work, gpumem_compact_work);
+
+/**
+ * gpumem_compact_wait - wait for a compaction that is under way
+ *
+ * For memory that is about to go. None of its pages is held afterwards.
  */
-static bool gpumem_compact_get(struct gpumem_object *bo)
+void gpumem_compact_wait(void)
 {
-	struct drm_device *dev = bo->base.dev;
-	struct module *driver = dev->driver->fops->owner;
-
-	if (!try_module_get(driver))
-		return false;
-	drm_dev_get(dev);
-	if (kref_get_unless_zero(&bo->base.refcount))
-		return true;
-	drm_dev_put(dev);
-	module_put(driver);
-	return false;
+	mutex_lock(&gpumem_compact_lock);
+	if (gpumem_compactor)
+		gpumem_compact_release(gpumem_compactor);
+	mutex_unlock(&gpumem_compact_lock);
 }
 
-static void gpumem_compact_put(struct gpumem_object *bo)
-{
-	struct drm_device *dev = bo->base.dev;
-	struct module *driver = dev->driver->fops->owner;
-
-	drm_gem_object_put(&bo->base);
-	drm_dev_put(dev);
-	module_put(driver);
-}
-
-/*
- * The next object to be walked, with a reference; @last, which has one, keeps its
- * place in the list. Without it, where the last call has stopped.
+/**
+ * gpumem_compact_fini - no call comes any more
  */
-static struct gpumem_object *gpumem_compact_next(struct gpumem_compactor *c,
-						 struct gpumem_object *last)
+void gpumem_compact_fini(void)
 {
-	struct gpumem_manager *mgr = &gpumem_manager;
-	struct gpumem_object *bo;
-
-	mutex_lock(&mgr->lock);
-	bo = list_prepare_entry(last, &mgr->objects, link);
-	list_for_each_entry_continue(bo, &mgr->objects, link) {
-		if (bo->id < c->object || !bo->movable ||
-		    (c->dev && bo->base.dev != c->dev) ||
-		    !READ_ONCE(bo->resident))
-			continue;
-		if (gpumem_compact_get(bo))
-			goto out_unlock;
-	}
-	bo = NULL;
-out_unlock:
-	mutex_unlock(&mgr->lock);
-	return bo;
-}
-
-/* Returns false if the walk cannot go on in this call, or in this pass. */
-static bool gpumem_compact_walk_object(struct gpumem_compactor *c,
-				       struct gpumem_object *bo)
-{
-	pgoff_t end, n = gpumem_object_pages(bo);
-	struct page *page;
-
-	while (c->index < n) {
-		/* What is pinned or busy is looked at in the next pass. */
-		if (!mutex_trylock(&bo->lock))
-			return true;
-		end = bo->pins ? c->index :
-			min(n, c->index + GPUMEM_COMPACT_WALK);
-		for (; c->index < end; c->index++) {
-			page = bo->backing->lookup(bo, c->index);
-			if (page && !gpumem_blocks_meet(c->blocks, page))
-				break;
-			c->call->scanned++;
-		}
-		n = bo->pins ? c->index : n;
-		mutex_unlock(&bo->lock);
-		/* The table is full: the rest is for the next pass. */
-		if (c->index < end) {
-			c->walked = true;
-			return false;
-		}
-		if (gpumem_compact_is_over(c))
-			return false;
-		cond_resched();
-	}
-	return true;
-}
-
-/* The first half of a pass. */
-static void gpumem_compact_walk(struct gpumem_compactor *c)
-{
-	struct gpumem_object *bo, *next;
-
-	for (bo = gpumem_compact_next(c, NULL); bo; bo = next) {
-		/* Another one is there by now. */
-		if (bo->id != c->object)
-			c->index = 0;
-		c->object = bo->id;
-		if (!gpumem_compact_walk_object(c, bo)) {
-			gpumem_compact_put(bo);
-			return;
-		}
-		next = gpumem_compact_next(c, bo);
-		gpumem_compact_put(bo);
-	}
-	c->object = 0;
-	c->index = 0;
-	c->walked = true;
-	c->wrapped = true;
+	cancel_delayed_work_sync(&gpumem_compact_release_work);
+	if (gpumem_compactor)
+		gpumem_compact_release(gpumem_compactor);
+	gpumem_compactor_destroy(gpumem_compactor);
 }
 
 /* A place for a page of the block, or NULL if there is none. */
@@ -290,7 +169,7 @@ static struct page *gpumem_compact_place(struct gpumem_compactor *c,
 	unsigned int tries = 0;
 	struct page *page;
 
-	while (c->held_count < GPUMEM_COMPACT_HELD) {
+	while (c->held_count < c->held_max) {
 		page = alloc_pages_node(page_to_nid(src), GPUMEM_COMPACT_GFP, 0);
 		if (!page)
 			return NULL;
@@ -395,7 +274,7 @@ static bool gpumem_compact_block(struct gpumem_compactor *c,
 	}
 	while (i < count)
 		put_page(c->pages[i++]);
-	if (c->held_count >= GPUMEM_COMPACT_HELD / 2)
+	if (c->held_count >= c->held_max / 2)
 		gpumem_compact_release(c);
 	if (!block->used)
 		return true;
@@ -449,7 +328,8 @@ static void gpumem_compact_run(struct gpumem_compactor *c)
 		if (c->walked)
 			whole = gpumem_compact_leave(c);
 
-		gpumem_compact_release(c);
+		if (whole)
+			gpumem_compact_release(c);
 		c->call->freed += gpumem_blocks_count_free(c->blocks);
 		if (!whole)
 			return;
@@ -505,6 +385,7 @@ int gpumem_device_compact(struct drm_device *dev,
 		c->object = 0;
 		c->index = 0;
 		c->moved = false;
+		gpumem_compact_release(c);
 		gpumem_compact_begin_pass(c);
 	}
 	compaction->moved = 0;
@@ -516,6 +397,12 @@ int gpumem_device_compact(struct drm_device *dev,
 		start + min(compaction->time_ns, (u64)KTIME_MAX) : 0;
 	gpumem_compact_run(c);
 	c->call = NULL;
+	if (c->held_count) {
+		/* From now on, if it is under way already. */
+		cancel_delayed_work(&gpumem_compact_release_work);
+		schedule_delayed_work(&gpumem_compact_release_work,
+				      GPUMEM_COMPACT_HELD_JIFFIES);
+	}
 	gpumem_compact_result = *compaction;
 
 out_unlock:

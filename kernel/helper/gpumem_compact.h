@@ -3,10 +3,57 @@
 #ifndef _GPUMEM_COMPACT_H_
 #define _GPUMEM_COMPACT_H_
 
-struct gpumem_compaction;
+#include <linux/types.h>
 
+struct drm_device;
+struct gpumem_blocks;
+struct gpumem_compaction;
+struct gpumem_object;
+struct page;
+
+/**
+ * struct gpumem_compactor - what a compaction knows from one call to the next
+ */
+struct gpumem_compactor {
+	/** @dev: whose objects are compacted; only compared. NULL: everybody's. */
+	struct drm_device *dev;
+	/** @object: id of the object at which the walk goes on. */
+	u64 object;
+	/** @index: the slot there. */
+	pgoff_t index;
+	/** @walked: the walk of this pass is over. */
+	bool walked;
+	/** @wrapped: and it came to the last object. */
+	bool wrapped;
+	/** @moved: a page has moved since the walk began at the first object. */
+	bool moved;
+
+	/** @blocks: the blocks that the walk met. */
+	struct gpumem_blocks *blocks;
+	/** @pages: of the block that is left, with references. */
+	struct page **pages;
+	/** @held: pages that are held back. */
+	struct page **held;
+	/** @held_count: how many. */
+	unsigned int held_count;
+	/** @held_max: at most. */
+	unsigned int held_max;
+
+	/** @call: budget and result of the call that is under way. */
+	struct gpumem_compaction *call;
+	/** @deadline: its end by ktime_get_ns(), or 0. */
+	u64 deadline;
+};
+
+/* gpumem_compact.c */
 void gpumem_compact_fini(void);
 void gpumem_compact_wait(void);
 void gpumem_compact_last(struct gpumem_compaction *last);
+
+/* gpumem_compact_walk.c */
+bool gpumem_compact_is_over(struct gpumem_compactor *c);
+bool gpumem_compact_get(struct gpumem_object *bo);
+void gpumem_compact_put(struct gpumem_object *bo);
+void gpumem_compact_walk(struct gpumem_compactor *c);
 
 #endif /* _GPUMEM_COMPACT_H_ */

@@ -49,7 +49,7 @@ static int gpumem_memory_notify(struct notifier_block *block,
 	bool holds = false;
 
 	/* It may be removed next, and somebody may still look at its pages. */
-	if (action == MEM_OFFLINE)
+	if (action == MEM_GOING_OFFLINE || action == MEM_OFFLINE)
 		gpumem_compact_wait();
 	if (action != MEM_GOING_OFFLINE)
 		return NOTIFY_OK;

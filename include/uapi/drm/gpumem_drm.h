@@ -283,7 +283,11 @@ struct drm_gpumem_compact {
 	__u32 done;
 	/** @pages_moved: out: pages moved. */
 	__u64 pages_moved;
-	/** @blocks_freed: out: page blocks that were left and are free now. */
+	/**
+	 * @blocks_freed: out: page blocks that were left and have no page in use. If
+	 * @done is 0, some of their pages are kept for the next call, which has to
+	 * know them: for a tenth of a second.
+	 */
 	__u64 blocks_freed;
 	/** @pages_scanned: out: pages looked at, for what it cost. */
 	__u64 pages_scanned;

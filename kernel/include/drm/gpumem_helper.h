@@ -264,7 +264,7 @@ struct gpumem_compaction {
 	u64 time_ns;
 	/** @moved: out: pages moved. */
 	u64 moved;
-	/** @freed: out: page blocks that were left and are free now. */
+	/** @freed: out: page blocks that were left and have no page in use. */
 	u64 freed;
 	/** @scanned: out: page slots and page frames looked at. */
 	u64 scanned;

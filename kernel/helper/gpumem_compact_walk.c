@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The first half of a pass of our own compaction: in which page blocks do our pages
+ * lie? Changes nothing but the table and the place where the next call goes on.
+ */
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+
+#include <drm/drm_device.h>
+#include <drm/drm_drv.h>
+
+#include "gpumem_blocks.h"
+#include "gpumem_compact.h"
+#include "gpumem_internal.h"
+
+/* Slots that are looked at between two looks at the clock. */
+#define GPUMEM_COMPACT_WALK	256
+
+/**
+ * gpumem_compact_is_over - is the budget used up, or does a signal wait?
+ * @c: the compaction, with a call under way
+ *
+ * Returns: true if the call has to end.
+ */
+bool gpumem_compact_is_over(struct gpumem_compactor *c)
+{
+	return c->call->moved >= c->call->pages || signal_pending(current) ||
+	       (c->deadline && ktime_get_ns() >= c->deadline);
+}
+
+/**
+ * gpumem_compact_get - take a reference on an object
+ * @bo: the object
+ *
+ * It may become the last one, so it takes along what the
+ * others hold: the device, and the driver's code. With the manager's lock held and
+ * the object in the list, or with a page locked that it has in a slot: whoever drops
+ * the last of the other references waits for that lock then, and holds these still.
+ *
+ * Returns: false if the object or the driver is about to go.
+ */
+bool gpumem_compact_get(struct gpumem_object *bo)
+{
+	struct drm_device *dev = bo->base.dev;
+	struct module *driver = dev->driver->fops->owner;
+
+	if (!try_module_get(driver))
+		return false;
+	drm_dev_get(dev);
+	if (kref_get_unless_zero(&bo->base.refcount))
+		return true;
+	drm_dev_put(dev);
+	module_put(driver);
+	return false;
+}
+
+/**
+ * gpumem_compact_put - undo gpumem_compact_get()
+ * @bo: the object
+ */
+void gpumem_compact_put(struct gpumem_object *bo)
+{
+	struct drm_device *dev = bo->base.dev;
+	struct module *driver = dev->driver->fops->owner;
+
+	drm_gem_object_put(&bo->base);
+	drm_dev_put(dev);
+	module_put(driver);
+}
+
+/*
+ * The next object to be walked, with a reference; @last, which has one, keeps its
+ * place in the list. Without it, where the last call has stopped.
+ */
+static struct gpumem_object *gpumem_compact_next(struct gpumem_compactor *c,
+						 struct gpumem_object *last)
+{
+	struct gpumem_manager *mgr = &gpumem_manager;
+	struct gpumem_object *bo;
+
+	mutex_lock(&mgr->lock);
+	bo = list_prepare_entry(last, &mgr->objects, link);
+	list_for_each_entry_continue(bo, &mgr->objects, link) {
+		if (bo->id < c->object || !bo->movable ||
+		    (c->dev && bo->base.dev != c->dev) ||
+		    !READ_ONCE(bo->resident))
+			continue;
+		if (gpumem_compact_get(bo))
+			goto out_unlock;
+	}
+	bo = NULL;
+out_unlock:
+	mutex_unlock(&mgr->lock);
+	return bo;
+}
+
+/* Returns false if the walk cannot go on in this call, or in this pass. */
+static bool gpumem_compact_walk_object(struct gpumem_compactor *c,
+				       struct gpumem_object *bo)
+{
+	pgoff_t end, n = gpumem_object_pages(bo);
+	struct page *page;
+
+	while (c->index < n) {
+		/* What is pinned or busy is looked at in the next pass. */
+		if (!mutex_trylock(&bo->lock))
+			return true;
+		end = bo->pins ? c->index :
+			min(n, c->index + GPUMEM_COMPACT_WALK);
+		for (; c->index < end; c->index++) {
+			page = bo->backing->lookup(bo, c->index);
+			if (page && !gpumem_blocks_meet(c->blocks, page))
+				break;
+			c->call->scanned++;
+		}
+		n = bo->pins ? c->index : n;
+		mutex_unlock(&bo->lock);
+		/* The table is full: the rest is for the next pass. */
+		if (c->index < end) {
+			c->walked = true;
+			return false;
+		}
+		if (gpumem_compact_is_over(c))
+			return false;
+		cond_resched();
+	}
+	return true;
+}
+
+/**
+ * gpumem_compact_walk - the first half of a pass, as far as the budget goes
+ * @c: the compaction, with a call under way
+ */
+void gpumem_compact_walk(struct gpumem_compactor *c)
+{
+	struct gpumem_object *bo, *next;
+
+	for (bo = gpumem_compact_next(c, NULL); bo; bo = next) {
+		/* Another one is there by now. */
+		if (bo->id != c->object)
+			c->index = 0;
+		c->object = bo->id;
+		if (!gpumem_compact_walk_object(c, bo)) {
+			gpumem_compact_put(bo);
+			return;
+		}
+		next = gpumem_compact_next(c, bo);
+		gpumem_compact_put(bo);
+	}
+	c->object = 0;
+	c->index = 0;
+	c->walked = true;
+	c->wrapped = true;
+}
