@@ -51,6 +51,15 @@ class VmCommandLine(unittest.TestCase):
         self.assertEqual(cli.options([], _Pipe(b"echo hi\n")).script, b"echo hi\n")
         self.assertIsNone(parse().script)
 
+    def test_balloon_is_a_path_whose_directory_is_there(self):
+        with tempfile.TemporaryDirectory() as directory:
+            self.assertEqual(str(parse("--balloon", directory + "/./qmp", "true").balloon), directory + "/qmp")
+            for words in ((directory,), (directory + "/missing/qmp",), (directory + "/" + "q" * 107,)):
+                with self.subTest(words), self.assertRaises(VmError):
+                    parse("--balloon", *words, "true")
+        self.assertIsNone(parse("true").balloon)
+        self.assertEqual([parse("true").compilers, parse("--compilers", "true").compilers], [False, True])
+
     def test_refuses_bad_input_with_one_line(self):
         for words in (("--mem", "255"), ("--mem", "1e3"), ("--cpus", "65"), ("--timeout", "0"), ("--timeout", "inf"),
                       ("--timeout", "nan"), ("--vkms", "shmem"), ("--vkms", "gpumem", "--no-module"), ("--backing", "paper"), ("--ker", "6.12"),

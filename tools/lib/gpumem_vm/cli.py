@@ -12,6 +12,9 @@ import sys
 from . import cache, debug_kernel, kernels, session
 from .errors import OWN_FAILURE, VmError
 
+# struct sockaddr_un's path, less its end.
+SOCKET_BYTES = 107
+
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 
 DESCRIPTION = """\
@@ -65,6 +68,15 @@ def _directory(text):
     return path
 
 
+def _socket(text):
+    path = pathlib.Path(text).resolve()
+    if not path.parent.is_dir() or path.is_dir():
+        raise argparse.ArgumentTypeError(f"'{text}' cannot be a socket: its directory is missing, or it is one")
+    if len(os.fsencode(path)) > SOCKET_BYTES:
+        raise argparse.ArgumentTypeError(f"'{text}' is too long a path for a socket")
+    return path
+
+
 def _words(text):
     try:
         words = shlex.split(text)
@@ -103,6 +115,9 @@ def parser():
     add("--append", metavar="ARGS", type=_words, action="append", default=[],
         help="words for the kernel's command line; MODULE.PARAM=VALUE reaches modules too; "
                                                                          "a value with blanks is quoted as for a shell")
+    add("--compilers", action="store_true", help="give the guest's root the compilers and headers of the build root")
+    add("--balloon", metavar="SOCKET", type=_socket,
+        help="give the guest a virtio balloon, and let QEMU's monitor (QMP) listen at SOCKET for what inflates it")
     add("--timeout", metavar="S", type=_seconds, help="end COMMAND after S seconds, counted from its start")
     add("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="what to run")
     return result
@@ -121,7 +136,7 @@ def options(arguments, stdin=sys.stdin):
     return session.Options(
         repository=REPOSITORY, command=command, kernel=parsed.kernel, kind=parsed.kind, mem=parsed.mem, cpus=parsed.cpus,
         backing=parsed.backing, vkms=parsed.vkms, module=parsed.module, share=parsed.share,
-        append=[word for words in parsed.append for word in words], timeout=parsed.timeout, script=script)
+        append=[word for words in parsed.append for word in words], compilers=parsed.compilers, balloon=parsed.balloon, timeout=parsed.timeout, script=script)
 
 
 def main(arguments):

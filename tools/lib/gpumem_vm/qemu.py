@@ -110,6 +110,9 @@ class Machine:
             fds.append(console.fileno())
             command += ["-chardev", f"socket,id=console,fd={console.fileno()}",
                         "-device", "virtconsole,nr=0,chardev=console"]
+        if options.balloon:
+            command += ["-device", "virtio-balloon-pci,id=balloon",
+                        "-qmp", f"unix:{_quoted(options.balloon)},server=on,wait=off"]
         shares = [("repository", options.repository, False), ("modules", kernel.modules, True)]
         shares += [(f"share{i}", path, True) for i, path in enumerate(options.share)]
         for tag, path, readonly in shares:

@@ -15,11 +15,12 @@ from .errors import VmError
 SUITE = "trixie"
 PACKAGES = pathlib.Path(__file__).parents[1] / "packages-guest.txt"
 
-# What only compiling needs stays out of the guest's image.
+# What no guest needs stays out of its image, and what only compiling needs out of
+# that of most.
 NOT_IN_IMAGE = ["proc/*", "sys/*", "dev/*", "run/*", "tmp/*", "boot/*", "var/cache/*", "var/lib/apt/lists/*",
-                "usr/src/*", "usr/include/*", "usr/lib/gcc/x86_64-linux-gnu/*/cc1*",
-                "usr/libexec/gcc/*", "usr/share/doc/*", "usr/share/locale/*", "usr/share/man/*",
-                "usr/lib/x86_64-linux-gnu/*.a", "usr/lib/llvm-*/lib/clang/*", "usr/share/cmake-*"]
+                "usr/src/*", "usr/share/doc/*", "usr/share/locale/*", "usr/share/man/*",
+                "usr/lib/llvm-*/lib/clang/*", "usr/share/cmake-*"]
+COMPILERS = ["usr/include/*", "usr/lib/gcc/x86_64-linux-gnu/*/cc1*", "usr/libexec/gcc/*", "usr/lib/x86_64-linux-gnu/*.a"]
 # Bump when this file makes the tree or the image in another way.
 RECIPE = "1"
 
@@ -70,14 +71,15 @@ def tree():
     return cache.entry("root", _name(), _make_tree, sandbox.remove_tree)
 
 
-def _make_image(scratch):
-    root = tree()
-    cache.say("packing the guest's root file system (once)")
-    # Without compression: emulated processors are slow at undoing it.
-    sandbox.run(["mksquashfs", str(root), str(scratch), "-noI", "-noD", "-noF", "-noX", "-no-progress", "-quiet",
-                 "-wildcards", "-e", *NOT_IN_IMAGE], stdout=subprocess.DEVNULL)
+def image(compilers=False):
+    """The guest's root file system as a squashfs image; with compilers and headers if asked."""
+    left_out = NOT_IN_IMAGE + ([] if compilers else COMPILERS)
 
+    def make(scratch):
+        root = tree()
+        cache.say(f"packing the guest's root file system{' with compilers' if compilers else ''} (once)")
+        # Without compression: emulated processors are slow at undoing it.
+        sandbox.run(["mksquashfs", str(root), str(scratch), "-noI", "-noD", "-noF", "-noX", "-no-progress", "-quiet",
+                     "-wildcards", "-e", *left_out], stdout=subprocess.DEVNULL)
 
-def image():
-    """The guest's root file system as a squashfs image."""
-    return cache.entry("image", f"{_name()}-{cache.key(*NOT_IN_IMAGE)}.squashfs", _make_image)
+    return cache.entry("image", f"{_name()}-{cache.key(*left_out)}.squashfs", make)

@@ -43,6 +43,9 @@ class Options:
     module: bool = True
     share: list = dataclasses.field(default_factory=list)
     append: list = dataclasses.field(default_factory=list)
+    compilers: bool = False
+    # A socket's path: QEMU listens there and the guest has a balloon.
+    balloon: pathlib.Path | None = None
     timeout: float | None = None
     script: bytes | None = None
 
@@ -65,7 +68,7 @@ class Session:
         qemu.check()
         self.options = options
         self.kernel = debug_kernel.get(options.kernel, options.kind)
-        self.image = rootfs.image()
+        self.image = rootfs.image(options.compilers)
         self.base, self.later = self._modules()
 
     def _modules(self):
