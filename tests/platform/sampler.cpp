@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+#include "platform/sampler.hpp"
+
+#include "platform/kernel_numbers.hpp"
+#include "platform/process.hpp"
+#include "support/system.hpp"
+
+#include <array>
+#include <cstdio>
+#include <sstream>
+#include <thread>
+
+namespace platform {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+constexpr auto PROBE = "/sys/kernel/debug/gpumem_test_probe";
+
+constexpr std::array<unsigned, 5> ORDERS = {2, 3, 4, 6, 9};
+// Of each order so much of memory is asked for together: 8 MiB of 512.
+constexpr std::uint64_t ASKED_PART = 64;
+
+// Part of memory below which nobody leaves it, and the longest wait for it.
+constexpr double FULL = 0.07;
+constexpr double FULL_SECONDS = 60;
+// From then on the numbers count: the first scene is loaded, and some of it
+// gone.
+constexpr double WARM_SECONDS = 20;
+
+json probe(std::uint64_t memory) {
+    json result = json::object();
+    for (const unsigned order : ORDERS) {
+        const auto count = memory / ASKED_PART / (support::PAGE << order);
+        support::write_file(PROBE, std::to_string(order) + " " +
+                                       std::to_string(count));
+        std::istringstream words(support::read_file(PROBE));
+        unsigned said = 0, tried = 0, succeeded = 0;
+        std::uint64_t ns = 0, longest = 0;
+        words >> said >> tried >> succeeded >> ns >> longest;
+        result[std::to_string(order)] = {{"tried", tried},
+                                         {"succeeded", succeeded},
+                                         {"ns", ns},
+                                         {"max_ns", longest}};
+    }
+    return result;
+}
+
+json said(const Histogram::Counts &counts) {
+    return {{"count", counts.all()},
+            {"p50_ns", counts.percentile(50)},
+            {"p99_ns", counts.percentile(99)},
+            {"max_ns", counts.percentile(100)}};
+}
+
+void print(const json &line) {
+    const std::string text = line.dump() + "\n";
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+}
+
+} // namespace
+
+Sampler::Sampler(const Options &options, Shared &shared)
+    : options_(options), shared_(shared), device_(gpumem::Device::open()) {}
+
+void Sampler::run() {
+    const auto begun = Clock::now();
+    for (auto next = begun; next - begun < options_.duration;
+         next += options_.interval) {
+        std::this_thread::sleep_until(next);
+        const double seconds =
+            std::chrono::duration<double>(Clock::now() - begun).count();
+        json line = sample();
+        line["t"] = seconds;
+        line["warm"] = warm_;
+        print(line);
+        look_whether_full(line["memory"]["free"], seconds);
+    }
+}
+
+void Sampler::look_whether_full(std::uint64_t free, double seconds) {
+    const double part =
+        static_cast<double>(free) / static_cast<double>(options_.memory);
+    if (!shared_.full && (part < FULL || seconds > FULL_SECONDS)) {
+        shared_.full = true;
+        started_at_ = seconds;
+    }
+    if (!warm_ && shared_.scenes > 1 && seconds >= started_at_ + WARM_SECONDS) {
+        warm_ = true;
+        warm_first_touch_ = shared_.first_touch.counts();
+        warm_touch_ = shared_.touch.counts();
+        warm_cold_touch_ = shared_.cold_touch.counts();
+    }
+}
+
+json Sampler::latencies() {
+    const auto since = [](const Histogram &now, Histogram::Counts &before) {
+        const auto counts = now.counts();
+        json result = said(counts - before);
+        before = counts;
+        return result;
+    };
+    return {{"first_touch", since(shared_.first_touch, first_touch_)},
+            {"touch", since(shared_.touch, touch_)},
+            {"cold_touch", since(shared_.cold_touch, cold_touch_)}};
+}
+
+json Sampler::sample() {
+    // The kernel's numbers before the probes, which change them.
+    json line = {{"type", "sample"},
+                 {"memory", meminfo()},
+                 {"buddyinfo", buddyinfo()},
+                 {"unusable_index", unusable_index()},
+                 {"vmstat", vmstat()},
+                 {"threads", kernel_threads()},
+                 {"compaction", compaction()},
+                 {"store", store()},
+                 {"zram", zram()}};
+    const auto stats = device_.stats();
+    line["gpu"] = {{"buffers", shared_.buffers.load()},
+                   {"bytes", shared_.buffer_bytes.load()},
+                   {"cold_bytes", shared_.cold_bytes.load()},
+                   {"resident_pages", stats.resident_pages},
+                   {"moved", stats.moved},
+                   {"refused_busy", stats.refused_busy},
+                   {"pages_filled", shared_.pages_filled.load()},
+                   {"pages_refused", shared_.pages_refused.load()}};
+    line["latency"] = latencies();
+    line["probe"] = probe(options_.memory);
+    return line;
+}
+
+json Sampler::end() const {
+    return {{"type", "end"},
+            {"warm", warm_},
+            {"buffers_made", shared_.buffers_made.load()},
+            {"pages_filled", shared_.pages_filled.load()},
+            {"pages_verified", shared_.pages_verified.load()},
+            {"pages_wrong", shared_.pages_wrong.load()},
+            {"pages_refused", shared_.pages_refused.load()},
+            {"forks", shared_.forks.load()},
+            {"apps_ended", shared_.apps_ended.load()},
+            {"compiled", shared_.compiled.load()},
+            {"compile_failed", shared_.compile_failed.load()},
+            {"killed", shared_.killed.load()},
+            {"bytes_read", shared_.bytes_read.load()},
+            {"latency",
+             {{"first_touch",
+               said(shared_.first_touch.counts() - warm_first_touch_)},
+              {"touch", said(shared_.touch.counts() - warm_touch_)},
+              {"cold_touch",
+               said(shared_.cold_touch.counts() - warm_cold_touch_)}}}};
+}
+
+} // namespace platform

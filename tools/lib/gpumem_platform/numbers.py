@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""What the samples of a run come to.
+
+Only samples count that were taken when the load was at work on a memory that is
+full ("warm"); counters are differences between the first and the last of them.
+"""
+
+PAGE = 4096
+ORDERS = ("2", "3", "4", "6", "9")
+SHARES = (3, 4, 6, 9)
+
+# What the store's debugfs file calls things.
+STORE = {"stored": "stored_bytes", "used": "held_bytes", "objects_moved": "objects_moved", "copied": "bytes_copied",
+         "whole": "moved_whole", "emptied": "emptied", "packed": "packed", "searches": "searches", "steps": "steps",
+         "steps_p99": "steps_p99", "steps_max": "steps_max"}
+
+
+def of_store(sample, what):
+    """A number of the store, or None where there is none."""
+    value = (sample["store"] or {}).get(STORE[what])
+    return value if isinstance(value, (int, float)) else None
+
+
+def free_bytes(sample, order=0):
+    """Free memory in blocks of at least that order."""
+    return sum(count << at for at, count in enumerate(sample["buddyinfo"]) if at >= order) * PAGE
+
+
+def free_blocks(sample, order):
+    """How many blocks of that order could be cut out of what is free."""
+    return free_bytes(sample, order) // (PAGE << order)
+
+
+def gained(sample, order):
+    """Blocks of that order which the probe got and which were not lying there."""
+    return max(0, sample["probe"][str(order)]["succeeded"] - free_blocks(sample, order))
+
+
+def copied_bytes(sample):
+    """All that was copied to move pages, and objects of the store."""
+    # The kernel counts a page of the store as moved whichever way it went, and the
+    # store says what was copied for it: a page, or the objects on it.
+    of_the_store = sum(of_store(sample, what) or 0 for what in ("whole", "emptied"))
+    return (sample["vmstat"].get("pgmigrate_success", 0) - of_the_store) * PAGE + (of_store(sample, "copied") or 0)
+
+
+def cpu_seconds(sample):
+    """CPU of the threads that reclaim and compact, by the beginning of their names."""
+    return {name: sum(seconds for thread, seconds in sample["threads"].items() if thread.startswith(name))
+            for name in ("kswapd", "kcompactd")}
+
+
+def _mean(values):
+    values = [value for value in values if value is not None]
+    return sum(values) / len(values) if values else None
+
+
+def _ratio(part, whole):
+    return part / whole if whole else None
+
+
+def _difference(first, last, what):
+    values = of_store(first, what), of_store(last, what)
+    return None if None in values else values[1] - values[0]
+
+
+def _probes(samples, order):
+    probes = [sample["probe"][order] for sample in samples]
+    tried, succeeded = (sum(probe[what] for probe in probes) for what in ("tried", "succeeded"))
+    return {"tried": tried, "succeeded": succeeded, "share": _ratio(succeeded, tried),
+            "mean_ns": _ratio(sum(probe["ns"] for probe in probes), tried), "max_ns": max(probe["max_ns"] for probe in probes),
+            "gained": sum(gained(sample, int(order)) for sample in samples)}
+
+
+def _store(first, last, warm):
+    if not any(sample["store"] for sample in warm):
+        return None
+    searches, steps = (_difference(first, last, what) for what in ("searches", "steps"))
+    return {"stored": _mean(of_store(sample, "stored") for sample in warm), "used": _mean(of_store(sample, "used") for sample in warm),
+            "used_per_stored": _mean(_ratio(of_store(sample, "used") or 0, of_store(sample, "stored")) for sample in warm),
+            **{what: _difference(first, last, what) for what in ("objects_moved", "copied", "whole", "emptied", "packed")},
+            "steps_mean": _ratio(steps or 0, searches), "steps_p99": of_store(last, "steps_p99"), "steps_max": of_store(last, "steps_max")}
+
+
+def summary(found):
+    """The numbers of a run: samples in their order, its end last."""
+    end, samples = found[-1], found[:-1]
+    warm = [sample for sample in samples if sample["warm"]]
+    if len(warm) < 2:
+        return {"samples": len(samples), "warm": len(warm), "end": end}
+    first, last = warm[0], warm[-1]
+    copied = copied_bytes(last) - copied_bytes(first)
+    probes = {order: _probes(warm, order) for order in ORDERS}
+    compaction = first["compaction"] and {who: {what: last["compaction"][who][what] - number for what, number in begun.items()}
+                                          for who, begun in first["compaction"].items()}
+    return {
+        "samples": len(samples), "warm": len(warm), "seconds": last["t"] - first["t"],
+        "probes": probes,
+        "free_share": {str(order): _mean(_ratio(free_bytes(sample, order), free_bytes(sample)) for sample in warm) for order in SHARES},
+        "unusable_index": {order: _mean(sample["unusable_index"][int(order)] for sample in warm if sample["unusable_index"])
+                           for order in ORDERS},
+        "free": _mean(sample["memory"]["free"] for sample in warm), "swap": _mean(sample["memory"]["swap"] for sample in warm),
+        "gpu": _mean(sample["gpu"]["resident_pages"] * PAGE for sample in warm),
+        "cold": _mean(sample["gpu"]["cold_bytes"] for sample in warm),
+        "zram_used": _mean(sample["zram"]["used"] for sample in warm if sample["zram"]),
+        "buffer_pages_moved": last["gpu"]["moved"] - first["gpu"]["moved"],
+        "copied": copied, "copied_per_order_9": _ratio(copied, probes["9"]["gained"]),
+        "vmstat": {key: last["vmstat"][key] - first["vmstat"].get(key, 0) for key in last["vmstat"]},
+        "cpu": {name: cpu_seconds(last)[name] - cpu_seconds(first)[name] for name in cpu_seconds(last)},
+        "compaction": compaction,
+        "store": _store(first, last, warm),
+        "end": end,
+    }

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""The table of platform.json, in Markdown: a row for each number, a column for each setting."""
+
+from . import numbers
+
+NONE = "-"
+
+
+def _share(value):
+    return NONE if value is None else f"{value * 100:.1f} %"
+
+
+def _mib(value):
+    return NONE if value is None else f"{value / 2**20:.1f}"
+
+
+def _plain(form):
+    return lambda value: NONE if value is None else format(value, form)
+
+
+def _micros(ns):
+    return NONE if ns is None else f"{ns / 1000:.0f}"
+
+
+def _path(*names):
+    """Looks a number up, None where any step is missing."""
+    def look(found):
+        for name in names:
+            found = found.get(name) if isinstance(found, dict) else None
+        return found
+    return look
+
+
+def _latency(what):
+    def look(found):
+        latency = _path("end", "latency", what)(found)
+        if not latency or not latency["count"]:
+            return None
+        return " / ".join(_micros(latency[which]) for which in ("p50_ns", "p99_ns", "max_ns"))
+    return look
+
+
+def _steps(found):
+    store = found.get("store") or {}
+    values = [store.get(name) for name in ("steps_mean", "steps_p99", "steps_max")]
+    return None if all(value is None for value in values) else " / ".join(_plain(".3g")(value) for value in values)
+
+
+# (what, how to look it up, how to write it)
+ROWS = (
+    *((f"success on demand, order {order}", _path("probes", order, "share"), _share) for order in numbers.ORDERS),
+    *((f"blocks of order {order}: got / tried",
+       lambda found, order=order: (probe := _path("probes", order)(found)) and f"{probe['succeeded']} / {probe['tried']}",
+       _plain("")) for order in ("3", "6", "9")),
+    *((f"free memory in blocks of order >= {order}", _path("free_share", str(order)), _share) for order in numbers.SHARES),
+    *((f"unusable free space, order {order}", _path("unusable_index", order), _plain(".3f")) for order in ("3", "6", "9")),
+    ("free memory, MiB", _path("free"), _mib),
+    ("in swap, MiB", _path("swap"), _mib),
+    ("memory of zram, MiB", _path("zram_used"), _mib),
+    ("buffers resident, MiB", _path("gpu"), _mib),
+    ("pages of buffers moved", _path("buffer_pages_moved"), _plain("d")),
+    ("pages moved by the kernel, all", _path("vmstat", "pgmigrate_success"), _plain("d")),
+    ("copied, MiB", _path("copied"), _mib),
+    ("blocks of order 9 gained", _path("probes", "9", "gained"), _plain("d")),
+    ("copied per block of order 9 gained, MiB", _path("copied_per_order_9"), _mib),
+    ("bytes in the store, MiB", _path("store", "stored"), _mib),
+    ("memory of the store, MiB", _path("store", "used"), _mib),
+    ("memory of the store per byte stored", _path("store", "used_per_stored"), _plain(".3f")),
+    ("pages of the store moved whole", _path("store", "whole"), _plain(".0f")),
+    ("pages of the store emptied into others", _path("store", "emptied"), _plain(".0f")),
+    ("objects moved", _path("store", "objects_moved"), _plain(".0f")),
+    ("search steps per object: mean / p99 / max", _steps, _plain("")),
+    ("CPU of kcompactd, s", _path("cpu", "kcompactd"), _plain(".1f")),
+    ("CPU of kswapd, s", _path("cpu", "kswapd"), _plain(".1f")),
+    ("compaction by kcompactd, by the clock, s", _path("compaction", "kcompactd", "seconds"), _plain(".1f")),
+    ("compaction by those who allocate, by the clock, s", _path("compaction", "direct", "seconds"), _plain(".1f")),
+    *((f"order {order} allocation, mean, us", _path("probes", order, "mean_ns"), _micros) for order in ("3", "9")),
+    ("first touch of a page, us: p50 / p99 / max", _latency("first_touch"), _plain("")),
+    ("touch of a resident page, us: p50 / p99 / max", _latency("touch"), _plain("")),
+    ("touch of a cold page, us: p50 / p99 / max", _latency("cold_touch"), _plain("")),
+    ("pages verified", _path("end", "pages_verified"), _plain("d")),
+    ("pages wrong", _path("end", "pages_wrong"), _plain("d")),
+    ("touches refused memory", _path("end", "pages_refused"), _plain("d")),
+    ("sources compiled", _path("end", "compiled"), _plain("d")),
+    ("processes killed for want of memory", _path("vmstat", "oom_kill"), _plain("d")),
+)
+
+
+def table(result):
+    """Rows in which no setting has a number are left out."""
+    found = result["settings"]
+    lines = ["| | " + " | ".join(setting["title"] for setting in found.values()) + " |", "|---|" + "---:|" * len(found)]
+    for what, look, form in ROWS:
+        cells = [form(look(setting)) for setting in found.values()]
+        if any(cell != NONE for cell in cells):
+            lines.append(f"| {what} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def document(result):
+    """The table below the command that repeats it."""
+    settings = " ".join(f"--policy {name}" for name in result["settings"])
+    head = (f"Kernel {result['kernel']}, {result['mem']} MiB, {result['seconds'] / 60:g} minutes each, seed {result['seed']}:\n"
+            f"`tools/platform --mem {result['mem']} --minutes {result['seconds'] / 60:g} --seed {result['seed']} {settings}`")
+    cold = [name for name, setting in result["settings"].items() if setting["warm"] < 2]
+    note = f"\n\nToo short to count: {', '.join(cold)} (memory was not full for long enough)." if cold else ""
+    return f"{head}\n\n{table(result)}{note}\n"
