@@ -26,11 +26,12 @@ constexpr std::uint32_t COLD = 2;
 
 // Part of memory that is the GPU's: by how much scenes differ, and while one is
 // loaded, when there is also what it is made from. 35 % on average.
-constexpr double SCENE_PART = 0.31, SCENES_DIFFER = 0.05, LOADING_PART = 0.55;
-constexpr unsigned LOADED_EVERY = 3;     // scenes
+constexpr double SCENE_PART = 0.33, SCENES_DIFFER = 0.05, LOADING_PART = 0.52;
+constexpr unsigned LOADED_EVERY = 6;     // scenes
 constexpr std::size_t MOST_PAGES = 1024; // of a buffer
 constexpr std::size_t SIDE_BY_SIDE = 32; // buffers filled together, at most
-constexpr int READ_IN_A_TURN = 4;        // buffers
+constexpr std::size_t READ_EVERY = 32;   // pages filled of each
+constexpr int READ_IN_A_TURN = 2;        // buffers
 constexpr std::size_t PAGES_READ_AT_ONCE = 64;
 constexpr auto TURN = 20ms;
 constexpr auto LOADING = 6s;
@@ -161,10 +162,14 @@ private:
         const std::size_t first = buffers_.size();
         while (buffers_.size() - first < SIDE_BY_SIDE && bytes_ < target_)
             buffers_.push_back(made());
-        for (std::size_t page = 0; page < MOST_PAGES && !shared_.stop; ++page)
+        for (std::size_t page = 0; page < MOST_PAGES && !shared_.stop; ++page) {
             for (std::size_t i = first; i < buffers_.size(); ++i)
                 if (page < buffers_[i].pages() && !buffers_[i].refused)
                     fill(buffers_[i], page);
+            // What is there is used meanwhile.
+            if (page % READ_EVERY == 0)
+                touch_some();
+        }
         short_of_memory_ = std::ranges::any_of(buffers_, &Buffer::refused);
         drop([](const Buffer &b) { return b.refused; });
     }
@@ -195,7 +200,7 @@ private:
             return;
         Buffer &buffer = buffers_[random_() % buffers_.size()];
         // The cold are seldom wanted.
-        if (buffer.cold && evenly() < 0.8)
+        if (buffer.cold && evenly() < 0.5)
             return;
         const std::size_t count =
             std::min(PAGES_READ_AT_ONCE, buffer.sums.size());

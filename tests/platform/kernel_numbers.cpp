@@ -145,8 +145,9 @@ json store() {
     std::istringstream lines(read_file(STORE));
     for (std::string line; std::getline(lines, line);) {
         std::istringstream words(line);
-        std::string key, value;
-        if (!(words >> key >> value) || key.starts_with('#'))
+        std::string key, value, more;
+        // Lines of more than a number are for people.
+        if (!(words >> key >> value) || words >> more)
             continue;
         std::size_t end = 0;
         double number = 0;
