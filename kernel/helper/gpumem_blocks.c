@@ -26,6 +26,9 @@
 /* A block that is fuller costs more copies than what it gives is worth. */
 #define GPUMEM_BLOCK_MAX_USED	(pageblock_nr_pages / 4 * 3)
 
+/* What page_private() is of pages that are held: the address of this. */
+static const char gpumem_held_mark;
+
 /* Open addressing; nothing is taken out but all at once. */
 struct gpumem_blocks {
 	struct gpumem_block table[GPUMEM_BLOCKS_MAX];
@@ -148,6 +151,18 @@ static bool gpumem_is_of_another_kind(struct page *page)
 	return PageCompound(page) || data_race(page_has_type(page));
 }
 
+/**
+ * gpumem_page_set_held - a page in no slot is kept from those who allocate
+ * @page: page of which the caller has the only reference
+ * @held: false before the reference is dropped
+ *
+ * Meanwhile it counts as free here.
+ */
+void gpumem_page_set_held(struct page *page, bool held)
+{
+	set_page_private(page, held ? (unsigned long)&gpumem_held_mark : 0);
+}
+
 /*
  * Free pages from @page on, 0 if it is in use. What is in no free list and has no
  * reference is on its way there, or in the list of a CPU.
@@ -164,7 +179,10 @@ static unsigned long gpumem_free_at(struct page *page)
 	/* These may have no reference either. */
 	if (gpumem_is_of_another_kind(page))
 		return 0;
-	return page_count(page) ? 0 : 1;
+	if (!page_count(page))
+		return 1;
+	/* No other has this number, whatever it is there. */
+	return data_race(page_private(page)) == (unsigned long)&gpumem_held_mark;
 }
 
 /* Pages in use; all of them if that cannot be known. */
@@ -207,7 +225,7 @@ bool gpumem_blocks_may_take(struct gpumem_blocks *blocks, struct page *page,
 	if (block->state == GPUMEM_BLOCK_LEFT)
 		return false;
 	if (block->used < 0)
-		block->used = gpumem_block_count_used(number) - 1 - block->held;
+		block->used = gpumem_block_count_used(number) - 1;
 	return block->used >= (int)used;
 }
 
@@ -224,21 +242,6 @@ void gpumem_blocks_took(struct gpumem_blocks *blocks, struct page *page)
 		block->used++;
 		block->ours++;
 	}
-}
-
-/**
- * gpumem_blocks_hold - a page is held, or no longer held, that will be free then
- * @blocks: the table
- * @page: the page
- * @pages: 1 or -1
- */
-void gpumem_blocks_hold(struct gpumem_blocks *blocks, struct page *page,
-			int pages)
-{
-	struct gpumem_block *block = gpumem_blocks_get(blocks, page);
-
-	if (block)
-		block->held += pages;
 }
 
 /**
@@ -259,8 +262,7 @@ unsigned int gpumem_blocks_count_free(struct gpumem_blocks *blocks)
 		if (!block->fresh)
 			continue;
 		block->fresh = false;
-		count += gpumem_block_count_used(block->number) ==
-			 block->held;
+		count += !gpumem_block_count_used(block->number);
 	}
 	return count;
 }

@@ -36,8 +36,6 @@ struct gpumem_block {
 	unsigned int ours;
 	/** @used: pages that are not free; -1 if nobody has looked. */
 	int used;
-	/** @held: of these, pages that a compaction holds and is about to free. */
-	int held;
 	/** @state: &enum gpumem_block_state. */
 	u8 state;
 	/** @fresh: left since gpumem_blocks_count_free() was called last. */
@@ -55,10 +53,9 @@ struct gpumem_block *gpumem_blocks_emptiest(struct gpumem_blocks *blocks);
 bool gpumem_blocks_may_take(struct gpumem_blocks *blocks, struct page *page,
 			    unsigned int used);
 void gpumem_blocks_took(struct gpumem_blocks *blocks, struct page *page);
-void gpumem_blocks_hold(struct gpumem_blocks *blocks, struct page *page,
-			int pages);
 unsigned int gpumem_blocks_count_free(struct gpumem_blocks *blocks);
 
+void gpumem_page_set_held(struct page *page, bool held);
 int gpumem_block_collect(const struct gpumem_block *block,
 			 const struct drm_device *dev, struct page **pages);
 

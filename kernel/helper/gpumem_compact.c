@@ -109,7 +109,7 @@ static void gpumem_compact_release(struct gpumem_compactor *c)
 
 	while (c->held_count) {
 		page = c->held[--c->held_count];
-		gpumem_blocks_hold(c->blocks, page, -1);
+		gpumem_page_set_held(page, false);
 		put_page(page);
 		cond_resched();
 	}
@@ -121,7 +121,7 @@ static void gpumem_compact_hold(struct gpumem_compactor *c, struct page *page)
 		put_page(page);
 		return;
 	}
-	gpumem_blocks_hold(c->blocks, page, 1);
+	gpumem_page_set_held(page, true);
 	c->held[c->held_count++] = page;
 }
 
