@@ -61,6 +61,8 @@
  * frames that were online stay so meanwhile. See the top of gpumem_object.c.
  */
 static DEFINE_MUTEX(gpumem_compact_lock);
+/* A call is under way; others that take the lock have it for a moment only. */
+static atomic_t gpumem_compact_busy;
 /* Both protected by it. */
 static struct gpumem_compactor *gpumem_compactor;
 static struct gpumem_compaction gpumem_compact_result;
@@ -370,8 +372,9 @@ int gpumem_device_compact(struct drm_device *dev,
 	if (!compaction->pages ||
 	    compaction->pages > GPUMEM_COMPACTION_MAX_PAGES)
 		return -EINVAL;
-	if (!mutex_trylock(&gpumem_compact_lock))
+	if (atomic_cmpxchg(&gpumem_compact_busy, 0, 1))
 		return -EBUSY;
+	mutex_lock(&gpumem_compact_lock);
 	if (!gpumem_compactor)
 		gpumem_compactor = gpumem_compactor_create();
 	c = gpumem_compactor;
@@ -407,6 +410,7 @@ int gpumem_device_compact(struct drm_device *dev,
 
 out_unlock:
 	mutex_unlock(&gpumem_compact_lock);
+	atomic_set(&gpumem_compact_busy, 0);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(gpumem_device_compact);

@@ -54,17 +54,18 @@ std::uint64_t free_blocks() {
     return sum;
 }
 
-// Whoever asks for a contiguous range has the lists of all CPUs emptied first.
+// Whoever asks for a contiguous range, and may have it, has the lists of all CPUs
+// emptied first.
 void empty_free_lists() {
     support::load_test_module("gpumem_test_contig");
-    for (const auto &[id, frames] : support::all_page_frames())
-        for (const std::uint64_t frame : frames)
-            if (frame) {
-                support::write_errno("/sys/kernel/debug/gpumem_test_contig",
-                                     std::to_string(frame / BLOCK * BLOCK) +
-                                         " " + std::to_string(BLOCK));
+    // Not of all buffers: reading takes pages, out of the blocks that are free now.
+    for (const std::uint64_t id : support::object_ids())
+        for (const std::uint64_t frame : support::page_frames(id))
+            if (frame &&
+                !support::write_errno("/sys/kernel/debug/gpumem_test_contig",
+                                      std::to_string(frame / BLOCK * BLOCK) +
+                                          " " + std::to_string(BLOCK)))
                 return;
-            }
 }
 
 class Compact : public testing::Test {
@@ -72,7 +73,7 @@ protected:
     // Makes calls until nothing is left to be gained; adds up what they tell.
     Compaction compact_all(std::uint64_t pages, std::chrono::nanoseconds time) {
         Compaction sum{};
-        const auto end = std::chrono::steady_clock::now() + 60s;
+        const auto end = std::chrono::steady_clock::now() + 300s;
         for (calls = 0;
              !sum.done && std::chrono::steady_clock::now() < end; ++calls) {
             const Compaction got = device.compact(pages, time);
@@ -120,7 +121,9 @@ TEST_F(Compact, MakesBlocksFreeThatBuffersHadInCrumbs) {
               << ", scanned " << got.pages_scanned << ", calls " << calls
               << "; free blocks " << free_before << " -> " << free_at_once
               << " -> " << free_after << '\n';
-    EXPECT_GE(free_after, free_before + got.blocks_freed / 2);
+    // The lists of the CPUs offer first what was freed last, so whoever has taken a
+    // page since then has it out of one of these blocks.
+    EXPECT_GE(free_after, free_before + got.blocks_freed / 8);
 }
 
 TEST_F(Compact, IsDoneWhenNothingIsLeftToBeGained) {
