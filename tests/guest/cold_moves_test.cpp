@@ -2,6 +2,7 @@
 // Pages of the compressed store move, in three ways, and nothing that is in them is
 // lost, whoever reads or writes meanwhile.
 #include "support/cold.hpp"
+#include "support/crumbs.hpp"
 
 #include <gpumem/gpumem.hpp>
 #include <gtest/gtest.h>
@@ -67,8 +68,8 @@ protected:
     }
 
     // Makes the store sparse and compacts, while others touch and compress, until
-    // @figure has grown. New pages of the store lie where the last compaction has
-    // made room, so the next one has to move them.
+    // @figure has grown. With memory in crumbs the store's pages lie everywhere, and
+    // compaction has reason to move them.
     void expect_lossless(const std::string &policy, const std::string &figure) {
         const support::StoreParameter chosen("store_policy", policy);
         const auto before = store_figure(figure);
@@ -87,6 +88,7 @@ protected:
                 }
             });
             do {
+                const support::Crumbs crumbs(device);
                 make_sparse();
                 // Then a request is the first after a while.
                 std::this_thread::sleep_for(QUIET);
