@@ -9,6 +9,7 @@
  * maybe after its device. Freeing waits for @scanned to be cleared, which takes
  * no lock that the shrinker could be waiting for, as it only trylocks.
  */
+#include <linux/delay.h>
 #include <linux/export.h>
 #include <linux/sched/mm.h>
 #include <linux/shrinker.h>
@@ -22,6 +23,9 @@
 
 /* One that could not go so often in a row lets others have their turn. */
 #define GPUMEM_PURGE_REFUSALS	4
+
+/* Between two tries to purge a damaged one. */
+#define GPUMEM_PURGE_WAIT_US	2000
 
 static LIST_HEAD(gpumem_purgeable);
 /* A leaf. Protects the list, and @scanned, @refusals, @purgeable of every object. */
@@ -201,6 +205,7 @@ int gpumem_object_madvise(struct gpumem_object *bo, enum gpumem_advice advice,
 			  bool *retained)
 {
 	bool needed = advice != GPUMEM_DONTNEED;
+	unsigned int tries;
 	bool damaged;
 	int ret;
 
@@ -224,8 +229,13 @@ int gpumem_object_madvise(struct gpumem_object *bo, enum gpumem_advice advice,
 	 * Waiting for the shrinker would leave the user of a damaged object without a
 	 * way to have it whole again. What cannot go now, goes there.
 	 */
-	if (damaged)
+	for (tries = 0; damaged && READ_ONCE(bo->purge) == GPUMEM_KEPT &&
+	     tries < GPUMEM_PURGE_REFUSALS; tries++) {
+		/* Batches of other CPUs take a moment to be emptied. */
+		if (tries)
+			fsleep(GPUMEM_PURGE_WAIT_US);
 		gpumem_purge_object(bo);
+	}
 
 	return advice == GPUMEM_COLD ? gpumem_cold_advise(bo) : 0;
 }
