@@ -160,12 +160,21 @@ TEST_F(Compact, MovesNoMorePagesThanTheBudgetHas) {
 TEST_F(Compact, ComesAsFarWithManySmallBudgets) {
     Crumbs crumbs(device);
     support::drain_lru_batches();
-    const Compaction got = compact_all(64, 2ms);
-    std::cout << "moved " << got.pages_moved << ", freed " << got.blocks_freed
-              << " in " << calls << " calls\n";
-    EXPECT_GE(calls, got.pages_moved / 64);
     const std::uint64_t blocks = crumbs.kept().size() * 256 / (BLOCK / 4);
-    EXPECT_GE(got.blocks_freed, blocks / 8);
+    std::uint64_t moved = 0, freed = 0;
+    const auto end = std::chrono::steady_clock::now() + 300s;
+    for (calls = 0;
+         freed < blocks / 8 && std::chrono::steady_clock::now() < end;
+         ++calls) {
+        const Compaction got = device.compact(64, 2ms);
+        EXPECT_LE(got.pages_moved, 64U);
+        moved += got.pages_moved;
+        freed += got.blocks_freed;
+    }
+    std::cout << "moved " << moved << ", freed " << freed << " in " << calls
+              << " calls\n";
+    EXPECT_GE(calls, moved / 64);
+    EXPECT_GE(freed, blocks / 8);
     EXPECT_EQ(crumbs.first_wrong(), "");
 }
 
