@@ -28,6 +28,11 @@ inline std::uint64_t store_figure(const std::string &key) {
     return value_of(GPUMEM_DEBUGFS + "store", key);
 }
 
+// Not zsmalloc, which is there to compare with.
+inline bool store_is_ours() {
+    return read_file(STORE_PARAMETERS + "store") == "gpumem\n";
+}
+
 // Contents of one page; the seed makes each different.
 enum class Contents { zero, same, text, image, random };
 
