@@ -51,7 +51,8 @@ TEST_F(FaultDumb, InCreate) {
 TEST_F(FaultDumb, InMapOffset) {
     survives({.before = [&] { ASSERT_EQ(create(), 0); },
               .call = [&] { return ask_offset(); },
-              .after = [&] { EXPECT_EQ(destroy(), 0); }});
+              .after = [&] { EXPECT_EQ(destroy(), 0); },
+              .errors = {}});
 }
 
 TEST_F(FaultDumb, InMmapAndFaults) {

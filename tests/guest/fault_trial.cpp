@@ -82,6 +82,7 @@ void Fault::TearDown() {
               << " calls failed\n";
     RecordProperty("faults_injected", static_cast<int>(injected_));
     injected_in_all += injected_;
+    drop_buffer();
     // It takes seconds, so not after every trial.
     for (const auto &[trace, pages] : support::pages_of_gpumem())
         EXPECT_LE(pages, pages_before[trace])
@@ -126,7 +127,7 @@ void Fault::survives(const Trial &trial) {
             return !HasFailure();
         });
     injected_ += injected;
-    if (!trial.errors.empty()) {
+    if (!trial.errors.empty() && !trial.may_need_none) {
         EXPECT_GE(injected, 1U) << "the call allocates nothing";
     }
 }

@@ -29,6 +29,8 @@ struct Trial {
     // What may be the answer when there is no memory; nothing of a call that
     // needs none, or must succeed without.
     std::set<int> errors = {ENOMEM};
+    // Whether it depends on the kernel if the call allocates anything.
+    bool may_need_none = false;
     // Whether pages that became resident may stay so although the call failed.
     bool pages_may_stay = false;
     // What else must hold when the call has failed.

@@ -19,8 +19,10 @@ const std::string OWNERS = "/sys/kernel/debug/page_owner";
 const std::string STACKS = "/sys/kernel/debug/page_owner_stacks/show_stacks";
 
 bool is_ours(std::string_view trace) {
-    static constexpr std::array<std::string_view, 6> KEPT{
+    static constexpr std::array<std::string_view, 7> KEPT{
         "allocate_slab", "new_slab", "stack_depot_save", "__pte_alloc_kernel",
+        // Of the first compaction, until the module goes.
+        "gpumem_compactor_create",
         // A process keeps its page tables, which a fault may have needed.
         "pte_alloc_one", "__change_page_attr"};
     const auto names = [&](std::string_view name) {
