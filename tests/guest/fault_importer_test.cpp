@@ -23,7 +23,6 @@ protected:
         bool fills = false;
         std::size_t resident = SHARED_PAGES;
         std::set<int> errors = {ENOMEM};
-        bool may_need_none = false;
     };
 
     void survives_asking(const Asked &asked) {
@@ -53,7 +52,6 @@ protected:
                           drop_dmabuf();
                       },
                   .errors = asked.errors,
-                  .may_need_none = asked.may_need_none,
                   .pages_may_stay = asked.fills});
     }
     // @call needs pages; both with a buffer that has them and with one that has
@@ -85,8 +83,7 @@ TEST_F(FaultImporter, InMap) {
 }
 
 TEST_F(FaultImporter, InMapOfAnImporterThatIsNotTold) {
-    // It may have been mapped when it was attached.
-    survives_filling({.kind = "static", .call = "map", .may_need_none = true});
+    survives_filling({.kind = "static", .call = "map"});
 }
 
 TEST_F(FaultImporter, InUnmap) {

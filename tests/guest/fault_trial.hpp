@@ -29,8 +29,6 @@ struct Trial {
     // What may be the answer when there is no memory; nothing of a call that
     // needs none, or must succeed without.
     std::set<int> errors = {ENOMEM};
-    // Whether it depends on the kernel if the call allocates anything.
-    bool may_need_none = false;
     // Whether pages that became resident may stay so although the call failed.
     bool pages_may_stay = false;
     // What else must hold when the call has failed.
@@ -61,8 +59,8 @@ protected:
     // Each time that an allocation of @trial fails, the call answers with an
     // error that it may have, has changed nothing, and succeeds when it is made
     // again; or it succeeds in spite of that. Once undone, nothing is left, by
-    // the driver's account, and after a test by page_owner's too. A call that
-    // may fail for want of memory must have allocated something.
+    // the driver's account, and after a test by page_owner's too. In a whole
+    // suite some allocation must have failed.
     void survives(const Trial &trial);
 
     // Calls of this test that did not succeed.
