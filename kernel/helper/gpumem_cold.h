@@ -17,9 +17,6 @@ struct page;
 void gpumem_cold_init(struct gpumem_object *bo);
 void gpumem_cold_fini(struct gpumem_object *bo);
 bool gpumem_cold_is_allowed(const struct gpumem_object *bo);
-int gpumem_cold_advise(struct gpumem_object *bo);
-unsigned long gpumem_cold_evict_some(struct gpumem_object *bo,
-				     unsigned long *budget);
 int gpumem_cold_load(struct gpumem_object *bo, pgoff_t index, struct page *page);
 void gpumem_cold_settle(struct gpumem_object *bo, pgoff_t first, pgoff_t count,
 			ktime_t start);
@@ -29,6 +26,11 @@ int gpumem_cold_corrupt(struct gpumem_object *bo);
 
 struct seq_file;
 void gpumem_cold_show(struct seq_file *m);
+
+/* gpumem_cold_evict.c */
+int gpumem_cold_advise(struct gpumem_object *bo);
+unsigned long gpumem_cold_evict_some(struct gpumem_object *bo,
+				     unsigned long *budget);
 
 /* gpumem_idle.c */
 int gpumem_idle_init(void);

@@ -14,50 +14,18 @@
  * and at once, so whoever holds the lock of a fragment's class can go either way.
  * The class follows from the piece's length, which does not change.
  *
- * Pages of a class are in lists by the number of slots that are taken, and a word
- * says which lists are not empty: the fullest page that still has room is found in
- * constant time, and so is the emptiest. New fragments go into the fullest.
- *
- * States of a store page
- *
- *   listed    in a list of its class. Slots are taken and freed.
- *   moving    the kernel has asked for it and a callback works on it. In no list;
- *             slots are read and freed, none is taken.
- *   leaving   empty, in no list, and about to be given back. The kernel may ask
- *             for it, and is told to come again.
- *
- *   listed -> moving    a request (gpumem_slots_begin_move())
- *   moving -> listed    it moved as a whole, or could not
- *   moving -> gone      it was emptied
- *   listed -> leaving   its last slot was freed, or the packer emptied it
- *   leaving -> listed   it cannot be locked now; the reaper comes for it
- *   leaving -> gone
- *
- * Locks: gpumem_slot_class.lock is a leaf but for the page cache's own locks that
- * are taken after it was dropped; fragments are copied under it, and nothing is
- * allocated. A callback comes in with the page locked and takes it; nobody waits
- * for a page's lock with it, and only the reaper and unloading wait for one at all.
+ * Store pages and their lists are in gpumem_slots_pages.c.
  */
 #include <linux/bitops.h>
-#include <linux/err.h>
 #include <linux/highmem.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/rcupdate.h>
 #include <linux/seq_file.h>
-#include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/wait.h>
-#include <linux/workqueue.h>
 
 #include "gpumem_pool.h"
 #include "gpumem_slots.h"
 #include "gpumem_slots_inside.h"
-
-/* How many slots a page is divided into, for each class. */
-static const u8 gpumem_slot_counts[GPUMEM_SLOT_CLASSES] = {
-	64, 42, 32, 25, 21, 18, 16, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2,
-};
 
 /* A piece is cut in two only if that saves this part of it. */
 #define GPUMEM_CUT_WORTH	24
@@ -68,144 +36,7 @@ static const u8 gpumem_slot_counts[GPUMEM_SLOT_CLASSES] = {
 /* No second fragment. */
 #define GPUMEM_NO_CLASS		U8_MAX
 
-static struct gpumem_slot_class gpumem_slot_classes[GPUMEM_SLOT_CLASSES];
 static u8 gpumem_slot_plans[GPUMEM_PIECE_MAX / GPUMEM_PLAN_STEP + 1][GPUMEM_PIECE_PARTS];
-static const struct gpumem_slot_pages *gpumem_slot_pages;
-static struct kmem_cache *gpumem_slot_page_cache;
-static atomic_long_t gpumem_slot_page_count;
-static DECLARE_WAIT_QUEUE_HEAD(gpumem_slot_pages_gone);
-
-/**
- * gpumem_slots_class - a class by its number
- * @index: less than GPUMEM_SLOT_CLASSES
- *
- * Returns: the class.
- */
-struct gpumem_slot_class *gpumem_slots_class(unsigned int index)
-{
-	return &gpumem_slot_classes[index];
-}
-
-static unsigned int gpumem_slot_taken(const struct gpumem_slot_page *sp)
-{
-	return hweight64(sp->taken);
-}
-
-/**
- * gpumem_slots_is_listed - is a page neither moving nor leaving?
- * @sp: the page, its class locked
- *
- * Returns: true if its slots may be taken.
- */
-bool gpumem_slots_is_listed(struct gpumem_slot_page *sp)
-{
-	lockdep_assert_held(&sp->class->lock);
-
-	return !list_empty(&sp->link);
-}
-
-/* The list for a page. */
-static unsigned int gpumem_slots_rank(const struct gpumem_slot_page *sp)
-{
-	return sp->bad && sp->taken ? sp->class->slots : gpumem_slot_taken(sp);
-}
-
-/* Has a list of pages with so many slots taken room for more? */
-static bool gpumem_slots_has_room(const struct gpumem_slot_class *class,
-				  unsigned int taken)
-{
-	return taken && taken < class->slots;
-}
-
-/**
- * gpumem_slots_list - slots of a page may be taken
- * @sp: the page, in no list, its class locked
- */
-void gpumem_slots_list(struct gpumem_slot_page *sp)
-{
-	struct gpumem_slot_class *class = sp->class;
-	struct gpumem_slot_page *first;
-	unsigned int taken;
-
-	lockdep_assert_held(&class->lock);
-
-	sp->bad = PageHWPoison(sp->page);
-	taken = gpumem_slots_rank(sp);
-
-	/*
-	 * The first of a list is one that lies high, more or less. There it is out of
-	 * compaction's way.
-	 */
-	first = list_first_entry_or_null(&class->by_taken[taken],
-					 struct gpumem_slot_page, link);
-	if (first && page_to_pfn(first->page) > page_to_pfn(sp->page))
-		list_add_tail(&sp->link, &class->by_taken[taken]);
-	else
-		list_add(&sp->link, &class->by_taken[taken]);
-	if (gpumem_slots_has_room(class, taken)) {
-		class->listed |= BIT_ULL(taken);
-		class->room += class->slots - taken;
-	}
-}
-
-/**
- * gpumem_slots_unlist - slots of a page may not be taken any more
- * @sp: the page, in a list, its class locked
- */
-void gpumem_slots_unlist(struct gpumem_slot_page *sp)
-{
-	struct gpumem_slot_class *class = sp->class;
-	unsigned int taken = gpumem_slots_rank(sp);
-
-	lockdep_assert_held(&class->lock);
-
-	list_del_init(&sp->link);
-	if (!gpumem_slots_has_room(class, taken))
-		return;
-	if (list_empty(&class->by_taken[taken]))
-		class->listed &= ~BIT_ULL(taken);
-	class->room -= class->slots - taken;
-}
-
-/**
- * gpumem_slots_is_bad - has the hardware given up on a page since it was listed?
- * @sp: the page, in a list, its class locked
- *
- * Then it is in another list afterwards, as one without room.
- *
- * Returns: true if nothing may be put into it or taken out of it.
- */
-bool gpumem_slots_is_bad(struct gpumem_slot_page *sp)
-{
-	if (likely(!PageHWPoison(sp->page)))
-		return false;
-	if (!sp->bad) {
-		gpumem_slots_unlist(sp);
-		gpumem_slots_list(sp);
-	}
-	return true;
-}
-
-/**
- * gpumem_slots_fullest - the page that a new fragment goes to
- * @class: the class, locked
- *
- * Returns: the fullest page that has room, or NULL if none has.
- */
-struct gpumem_slot_page *gpumem_slots_fullest(struct gpumem_slot_class *class)
-{
-	struct gpumem_slot_page *sp;
-
-	lockdep_assert_held(&class->lock);
-
-	do {
-		if (!class->listed)
-			return NULL;
-		sp = list_first_entry(&class->by_taken[__fls(class->listed)],
-				      struct gpumem_slot_page, link);
-	} while (gpumem_slots_is_bad(sp));
-	return sp;
-}
 
 static void *gpumem_slot_map(const struct gpumem_slot_page *sp, unsigned int slot)
 {
@@ -251,13 +82,13 @@ static const u8 *gpumem_slots_plan(unsigned int length)
 
 static unsigned int gpumem_slot_bytes(unsigned int class)
 {
-	return gpumem_slot_classes[class].size - GPUMEM_SLOT_HEADER;
+	return gpumem_slots_class(class)->size - GPUMEM_SLOT_HEADER;
 }
 
 /* Part of a page that a slot costs, in units of which a page has many. */
 static unsigned int gpumem_slot_cost(unsigned int class)
 {
-	return PAGE_SIZE * 16 / gpumem_slot_classes[class].slots;
+	return PAGE_SIZE * 16 / gpumem_slots_class(class)->slots;
 }
 
 /* The smallest slot for so many bytes, or GPUMEM_NO_CLASS. */
@@ -292,108 +123,11 @@ static void gpumem_slots_make_plan(unsigned int length, u8 *plan)
 	}
 }
 
-/**
- * gpumem_slots_gone - the page of a descriptor was let go of
- * @sp: the descriptor, in no list; freed
- *
- * The page is still locked, or no callback can find @sp any more.
- */
-void gpumem_slots_gone(struct gpumem_slot_page *sp)
-{
-	struct gpumem_slot_class *class = sp->class;
-
-	spin_lock(&class->lock);
-	class->pages--;
-	spin_unlock(&class->lock);
-	kmem_cache_free(gpumem_slot_page_cache, sp);
-	if (atomic_long_dec_and_test(&gpumem_slot_page_count))
-		wake_up_all(&gpumem_slot_pages_gone);
-}
-
-/**
- * gpumem_slots_release - give back an empty page
- * @sp: the page, in no list, without a slot taken, its class not locked
- *
- * If somebody has it locked it is listed and the reaper comes for it.
- *
- * Returns: true if it is gone.
- */
-bool gpumem_slots_release(struct gpumem_slot_page *sp)
-{
-	if (gpumem_slot_pages->free(sp, false)) {
-		gpumem_slots_gone(sp);
-		return true;
-	}
-	spin_lock(&sp->class->lock);
-	gpumem_slots_list(sp);
-	spin_unlock(&sp->class->lock);
-	gpumem_slots_wake_reaper();
-	return false;
-}
-
-static void gpumem_slots_reap_class(struct gpumem_slot_class *class)
-{
-	struct gpumem_slot_page *sp;
-
-	for (;;) {
-		spin_lock(&class->lock);
-		sp = list_first_entry_or_null(&class->by_taken[0],
-					      struct gpumem_slot_page, link);
-		if (sp)
-			gpumem_slots_unlist(sp);
-		spin_unlock(&class->lock);
-		if (!sp)
-			return;
-		gpumem_slot_pages->free(sp, true);
-		gpumem_slots_gone(sp);
-		cond_resched();
-	}
-}
-
-static void gpumem_slots_reap(struct work_struct *work)
-{
-	unsigned int i;
-
-	for (i = 0; i < GPUMEM_SLOT_CLASSES; i++)
-		gpumem_slots_reap_class(&gpumem_slot_classes[i]);
-}
-
-static DECLARE_WORK(gpumem_reaper, gpumem_slots_reap);
-
-/**
- * gpumem_slots_wake_reaper - have empty pages given back that are locked now
- *
- * Does not sleep.
- */
-void gpumem_slots_wake_reaper(void)
-{
-	schedule_work(&gpumem_reaper);
-}
-
-static struct gpumem_slot_page *gpumem_slots_alloc(struct gpumem_slot_class *class,
-						   gfp_t gfp)
-{
-	struct gpumem_slot_page *sp;
-
-	sp = kmem_cache_zalloc(gpumem_slot_page_cache, gfp);
-	if (!sp)
-		return NULL;
-	INIT_LIST_HEAD(&sp->link);
-	sp->class = class;
-	atomic_long_inc(&gpumem_slot_page_count);
-	if (gpumem_slot_pages->alloc(sp, gfp)) {
-		kmem_cache_free(gpumem_slot_page_cache, sp);
-		atomic_long_dec(&gpumem_slot_page_count);
-		return NULL;
-	}
-	return sp;
-}
-
 static int gpumem_slots_put_part(struct gpumem_piece *piece, unsigned int part,
 				 u8 index, const void *data, unsigned int length,
 				 gfp_t gfp)
 {
-	struct gpumem_slot_class *class = &gpumem_slot_classes[index];
+	struct gpumem_slot_class *class = gpumem_slots_class(index);
 	struct gpumem_slot_page *sp;
 	unsigned int slot;
 	u64 *address;
@@ -408,7 +142,6 @@ static int gpumem_slots_put_part(struct gpumem_piece *piece, unsigned int part,
 		if (!sp)
 			return -ENOMEM;
 		spin_lock(&class->lock);
-		class->pages++;
 	}
 
 	slot = __ffs64(~sp->taken);
@@ -429,7 +162,7 @@ static int gpumem_slots_put_part(struct gpumem_piece *piece, unsigned int part,
 static void gpumem_slots_drop_part(struct gpumem_piece *piece, unsigned int part,
 				   u8 index)
 {
-	struct gpumem_slot_class *class = &gpumem_slot_classes[index];
+	struct gpumem_slot_class *class = gpumem_slots_class(index);
 	struct gpumem_slot_page *sp;
 	bool listed, leaving = false;
 
@@ -483,7 +216,7 @@ static int gpumem_slots_get_part(const struct gpumem_piece *piece,
 				 unsigned int part, u8 index, void *data,
 				 unsigned int length)
 {
-	struct gpumem_slot_class *class = &gpumem_slot_classes[index];
+	struct gpumem_slot_class *class = gpumem_slots_class(index);
 	u64 *address;
 	int ret = -EIO;
 
@@ -518,7 +251,7 @@ static void gpumem_slots_corrupt(struct gpumem_piece *piece)
 	const u8 *plan = gpumem_slots_plan(piece->length);
 	unsigned int part = plan[1] != GPUMEM_NO_CLASS;
 	unsigned int before = part ? gpumem_slot_bytes(plan[0]) : 0;
-	struct gpumem_slot_class *class = &gpumem_slot_classes[plan[part]];
+	struct gpumem_slot_class *class = gpumem_slots_class(plan[part]);
 	u8 *address;
 
 	spin_lock(&class->lock);
@@ -528,11 +261,6 @@ static void gpumem_slots_corrupt(struct gpumem_piece *piece)
 	spin_unlock(&class->lock);
 }
 
-static unsigned long gpumem_slots_pages(void)
-{
-	return atomic_long_read(&gpumem_slot_page_count);
-}
-
 static void gpumem_slots_show(struct seq_file *m)
 {
 	unsigned int i;
@@ -540,7 +268,7 @@ static void gpumem_slots_show(struct seq_file *m)
 	seq_printf(m, "descriptor_bytes %zu\n",
 		   gpumem_slots_pages() * sizeof(struct gpumem_slot_page));
 	for (i = 0; i < GPUMEM_SLOT_CLASSES; i++) {
-		struct gpumem_slot_class *class = &gpumem_slot_classes[i];
+		struct gpumem_slot_class *class = gpumem_slots_class(i);
 		unsigned long pages, taken;
 
 		spin_lock(&class->lock);
@@ -554,57 +282,21 @@ static void gpumem_slots_show(struct seq_file *m)
 
 static int gpumem_slots_load(void)
 {
-	unsigned int i, n;
-	int ret = 0;
+	unsigned int i;
+	int ret;
 
-	for (i = 0; i < GPUMEM_SLOT_CLASSES; i++) {
-		struct gpumem_slot_class *class = &gpumem_slot_classes[i];
-
-		spin_lock_init(&class->lock);
-		class->slots = gpumem_slot_counts[i];
-		class->size = ALIGN_DOWN(PAGE_SIZE / class->slots,
-					 GPUMEM_SLOT_HEADER);
-		for (n = 0; n < ARRAY_SIZE(class->by_taken); n++)
-			INIT_LIST_HEAD(&class->by_taken[n]);
-	}
+	ret = gpumem_slots_pages_load();
+	if (ret)
+		return ret;
 	for (i = 0; i < ARRAY_SIZE(gpumem_slot_plans); i++)
 		gpumem_slots_make_plan(i * GPUMEM_PLAN_STEP, gpumem_slot_plans[i]);
-
-	gpumem_slot_pages = &gpumem_slot_pages_lru;
-#ifdef GPUMEM_HAS_MOPS
-	if (gpumem_slot_pages_choice == GPUMEM_SLOT_PAGES_MOPS)
-		gpumem_slot_pages = &gpumem_slot_pages_mops;
-#endif
-	gpumem_slot_page_cache = KMEM_CACHE(gpumem_slot_page, 0);
-	if (!gpumem_slot_page_cache)
-		return -ENOMEM;
-	if (gpumem_slot_pages->load)
-		ret = gpumem_slot_pages->load();
-	if (ret)
-		kmem_cache_destroy(gpumem_slot_page_cache);
-	return ret;
-}
-
-static void gpumem_slots_unload(void)
-{
-	/* One that a callback has is listed again, or goes. */
-	while (!wait_event_timeout(gpumem_slot_pages_gone,
-				   !atomic_long_read(&gpumem_slot_page_count),
-				   1))
-		gpumem_slots_reap(NULL);
-	gpumem_slots_callbacks_wait();
-	/* One that has just said that it is done may still have to return. */
-	synchronize_rcu_tasks();
-	cancel_work_sync(&gpumem_reaper);
-	if (gpumem_slot_pages->unload)
-		gpumem_slot_pages->unload();
-	kmem_cache_destroy(gpumem_slot_page_cache);
+	return 0;
 }
 
 const struct gpumem_pool gpumem_slots_pool = {
 	.name = "gpumem",
 	.load = gpumem_slots_load,
-	.unload = gpumem_slots_unload,
+	.unload = gpumem_slots_pages_unload,
 	.put = gpumem_slots_put,
 	.get = gpumem_slots_get,
 	.drop = gpumem_slots_drop,

@@ -123,7 +123,7 @@ enum gpumem_slot_move {
 	GPUMEM_SLOT_MOVE_EMPTIED,
 };
 
-/* gpumem_slots.c */
+/* gpumem_slots_pages.c */
 bool gpumem_slots_is_listed(struct gpumem_slot_page *sp);
 void gpumem_slots_list(struct gpumem_slot_page *sp);
 void gpumem_slots_unlist(struct gpumem_slot_page *sp);

@@ -3,6 +3,7 @@
 #ifndef _GPUMEM_SLOTS_INSIDE_H_
 #define _GPUMEM_SLOTS_INSIDE_H_
 
+#include <linux/gfp_types.h>
 #include <linux/types.h>
 
 struct gpumem_slot_class;
@@ -13,8 +14,15 @@ struct gpumem_slot_page;
 /* In front of the bytes in a slot: the piece, and which fragment in bit 0. */
 #define GPUMEM_SLOT_HEADER	sizeof(u64)
 
-/* gpumem_slots.c */
+/* gpumem_slots_pages.c */
 struct gpumem_slot_page *gpumem_slots_fullest(struct gpumem_slot_class *class);
+struct gpumem_slot_page *gpumem_slots_alloc(struct gpumem_slot_class *class,
+					    gfp_t gfp);
+unsigned long gpumem_slots_pages(void);
+int gpumem_slots_pages_load(void);
+void gpumem_slots_pages_unload(void);
+
+/* gpumem_slots.c */
 void gpumem_slots_copy(struct gpumem_slot_page *dst, struct gpumem_slot_page *src,
 		       unsigned int from);
 

@@ -2,7 +2,7 @@
 /*
  * Moving a store page: what is done when the kernel asks for one, by policy, and
  * packing, which nobody asks for. The states of a page and the locks stand at the
- * top of gpumem_slots.c.
+ * top of gpumem_slots_pages.c.
  *
  *   whole     the page is copied to the one that the kernel offers, and stays the
  *             same page to the store.
@@ -55,65 +55,107 @@ void gpumem_slots_callbacks_wait(void)
 		   !atomic_read(&gpumem_slot_callbacks));
 }
 
-static void gpumem_slots_count_search(unsigned int steps)
+/* Looking for a fragment's new page. */
+struct gpumem_slot_search {
+	/* It is not to lie below, if that can be had. */
+	unsigned long floor;
+	/* Pages that were looked at. */
+	unsigned int steps;
+};
+
+/* A search has ended, with or without a page. */
+static void gpumem_slots_count_search(struct gpumem_slot_search *search)
 {
-	steps = min(steps, GPUMEM_STEPS_MAX + 1U);
+	unsigned int steps = min(search->steps, GPUMEM_STEPS_MAX + 1U);
+
 	atomic_long_inc(&gpumem_store_counters.steps[steps]);
+	search->steps = 0;
 }
 
 /*
- * A page for a fragment: of the first of each of the few fullest lists, one that does
- * not lie below @floor. Compaction takes pages from below and offers free ones from
- * above: what goes to a page in between would soon have to move again.
+ * Of the first page of each of the few fullest lists, one that does not lie below the
+ * floor. Compaction takes pages from below and offers free ones from above: what goes
+ * to a page in between would soon have to move again. The last step is left to
+ * gpumem_slots_settle().
  */
 static struct gpumem_slot_page *gpumem_slots_nominate(struct gpumem_slot_class *class,
-						      unsigned long floor)
+						      struct gpumem_slot_search *search)
 {
-	struct gpumem_slot_page *sp, *found = NULL;
+	struct gpumem_slot_page *sp;
 	u64 listed = class->listed;
-	unsigned int steps = 0;
 
 	lockdep_assert_held(&class->lock);
 
-	while (listed && !found && steps < GPUMEM_STEPS_MAX) {
+	while (listed && search->steps < GPUMEM_STEPS_MAX - 1) {
 		unsigned int taken = __fls(listed);
 
 		sp = list_first_entry(&class->by_taken[taken],
 				      struct gpumem_slot_page, link);
-		steps++;
+		search->steps++;
 		listed &= ~BIT_ULL(taken);
-		if (page_to_pfn(sp->page) >= floor && !gpumem_slots_is_bad(sp))
-			found = sp;
+		if (page_to_pfn(sp->page) >= search->floor &&
+		    !gpumem_slots_is_bad(sp))
+			return sp;
 	}
-	gpumem_slots_count_search(steps);
-	return found;
+	return NULL;
+}
+
+/* The fullest page, wherever it lies. */
+static struct gpumem_slot_page *gpumem_slots_settle(struct gpumem_slot_class *class,
+						    struct gpumem_slot_search *search)
+{
+	search->steps++;
+	return gpumem_slots_fullest(class);
 }
 
 /*
- * Move all fragments of a page that is in no list to others, if possible not below
- * @floor. The caller has seen that they have room, but some may be bad: then a few
- * fragments stay.
+ * Move all fragments of a page that is in no list to others. The caller has seen that
+ * they have room, but some may be bad: then a few fragments stay. @dst is what
+ * @search has found for the first of them, or NULL.
  */
-static void gpumem_slots_empty(struct gpumem_slot_page *src, unsigned long floor)
+static void gpumem_slots_empty(struct gpumem_slot_page *src,
+			       struct gpumem_slot_page *dst,
+			       struct gpumem_slot_search *search)
 {
 	struct gpumem_slot_class *class = src->class;
-	struct gpumem_slot_page *dst;
 	unsigned long moved = 0;
 
 	lockdep_assert_held(&class->lock);
 
 	while (src->taken) {
-		dst = gpumem_slots_nominate(class, floor) ?:
-		      gpumem_slots_fullest(class);
+		dst = dst ?: gpumem_slots_nominate(class, search) ?:
+		      gpumem_slots_settle(class, search);
+		gpumem_slots_count_search(search);
 		if (!dst)
 			break;
 		gpumem_slots_unlist(dst);
 		gpumem_slots_copy(dst, src, __ffs64(src->taken));
 		gpumem_slots_list(dst);
 		moved++;
+		dst = NULL;
 	}
 	atomic_long_add(moved, &gpumem_store_counters.objects);
 	atomic_long_add(moved * class->size, &gpumem_store_counters.bytes);
+}
+
+/* Empty a page for compaction, which offers a page at @floor, if there is a use in it. */
+static void gpumem_slots_nominate_all(struct gpumem_slot_page *sp,
+				      unsigned long floor)
+{
+	struct gpumem_slot_search search = { .floor = floor };
+	struct gpumem_slot_class *class = sp->class;
+	struct gpumem_slot_page *first = NULL;
+
+	if (class->room >= hweight64(sp->taken)) {
+		/* With none up there, this one becomes the first. */
+		first = gpumem_slots_nominate(class, &search);
+		if (!first)
+			gpumem_slots_count_search(&search);
+	}
+	if (first)
+		gpumem_slots_empty(sp, first, &search);
+	else
+		atomic_long_inc(&gpumem_store_counters.no_room);
 }
 
 /**
@@ -138,16 +180,8 @@ enum gpumem_slot_move gpumem_slots_begin_move(struct gpumem_slot_page *sp,
 		return GPUMEM_SLOT_MOVE_LATER;
 	}
 	gpumem_slots_unlist(sp);
-	if (READ_ONCE(gpumem_policy) == GPUMEM_NOMINATE) {
-		unsigned long floor = page_to_pfn(offer);
-
-		/* With none up there, this one becomes the first. */
-		if (class->room >= hweight64(sp->taken) &&
-		    gpumem_slots_nominate(class, floor))
-			gpumem_slots_empty(sp, floor);
-		else
-			atomic_long_inc(&gpumem_store_counters.no_room);
-	}
+	if (READ_ONCE(gpumem_policy) == GPUMEM_NOMINATE)
+		gpumem_slots_nominate_all(sp, page_to_pfn(offer));
 	if (!sp->taken)
 		move = GPUMEM_SLOT_MOVE_EMPTIED;
 	spin_unlock(&class->lock);
@@ -206,6 +240,7 @@ static struct gpumem_slot_page *gpumem_slots_sparsest(struct gpumem_slot_class *
 /* Returns false if there is no use in another. */
 static bool gpumem_slots_pack_page(struct gpumem_slot_class *class)
 {
+	struct gpumem_slot_search search = {};
 	struct gpumem_slot_page *sp;
 	bool empty = false;
 
@@ -213,7 +248,7 @@ static bool gpumem_slots_pack_page(struct gpumem_slot_class *class)
 	sp = gpumem_slots_sparsest(class);
 	if (sp) {
 		gpumem_slots_unlist(sp);
-		gpumem_slots_empty(sp, 0);
+		gpumem_slots_empty(sp, NULL, &search);
 		empty = !sp->taken;
 		if (!empty)
 			gpumem_slots_list(sp);

@@ -8,6 +8,7 @@
  * same time as somebody else frees it.
  */
 #include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -140,21 +141,28 @@ static atomic_long_t gpumem_store_bytes;
 static atomic_long_t gpumem_store_damaged;
 static unsigned long gpumem_last_request;
 
+static atomic64_t gpumem_pack_ns;
+
 static void gpumem_pack_work(struct work_struct *work)
 {
+	ktime_t start = ktime_get();
+
 	gpumem_pool->pack(GPUMEM_PACK_BUDGET);
+	atomic64_add(ktime_to_ns(ktime_sub(ktime_get(), start)), &gpumem_pack_ns);
 }
 
 static DECLARE_WORK(gpumem_packer, gpumem_pack_work);
 
 /**
- * gpumem_store_wake_packer - have sparse pages packed, soon
+ * gpumem_store_wake_packer - a compaction begins
  *
- * Does not sleep.
+ * With the policy `hybrid` sparse pages are packed soon, with others nothing
+ * happens. Does not sleep.
  */
 void gpumem_store_wake_packer(void)
 {
-	queue_work(gpumem_store_queue, &gpumem_packer);
+	if (READ_ONCE(gpumem_policy) == GPUMEM_HYBRID)
+		queue_work(gpumem_store_queue, &gpumem_packer);
 }
 
 /**
@@ -169,8 +177,7 @@ void gpumem_store_request(void)
 
 	atomic_long_inc(&gpumem_store_counters.requests);
 	WRITE_ONCE(gpumem_last_request, jiffies);
-	if (READ_ONCE(gpumem_policy) == GPUMEM_HYBRID &&
-	    time_after(jiffies, last + GPUMEM_QUIET_INTERVAL))
+	if (time_after(jiffies, last + GPUMEM_QUIET_INTERVAL))
 		gpumem_store_wake_packer();
 }
 
@@ -273,27 +280,36 @@ void gpumem_store_corrupt(struct gpumem_piece *piece)
 	gpumem_pool->corrupt(piece);
 }
 
+/*
+ * Does reclaim pack? With the policy `whole` a store is what moves with its holes, so
+ * that it can be compared. zsmalloc has a shrinker of its own.
+ */
+static bool gpumem_store_packs(void)
+{
+	return READ_ONCE(gpumem_policy) != GPUMEM_WHOLE;
+}
+
 /**
- * gpumem_store_sparse - what packing would give
+ * gpumem_store_sparse - what reclaim would get by packing
  *
  * Returns: pages, more or less.
  */
 unsigned long gpumem_store_sparse(void)
 {
-	return gpumem_pool->sparse();
+	return gpumem_store_packs() ? gpumem_pool->sparse() : 0;
 }
 
 /**
- * gpumem_store_pack - empty sparse pages into others
+ * gpumem_store_pack - empty sparse pages into others, for reclaim
  * @budget: pages at most
  *
- * For reclaim as well: allocates nothing and waits for no page.
+ * Allocates nothing and waits for no page.
  *
  * Returns: pages that went.
  */
 unsigned long gpumem_store_pack(unsigned long budget)
 {
-	return gpumem_pool->pack(budget);
+	return gpumem_store_packs() ? gpumem_pool->pack(budget) : 0;
 }
 
 /**
@@ -359,6 +375,10 @@ void gpumem_store_show(struct seq_file *m)
 	seq_printf(m, "steps %lu\n", steps);
 	seq_printf(m, "steps_p99 %u\n", p99);
 	seq_printf(m, "steps_max %u\n", most);
+	for (i = 0; i < ARRAY_SIZE(c->steps); i++)
+		seq_printf(m, "searches_of_%u %ld\n", i,
+			   atomic_long_read(&c->steps[i]));
+	seq_printf(m, "pack_ns %lld\n", (s64)atomic64_read(&gpumem_pack_ns));
 	if (gpumem_pool->show)
 		gpumem_pool->show(m);
 }

@@ -67,6 +67,7 @@ protected:
     void expect_lossless(const std::string &policy, const std::string &figure) {
         const support::StoreParameter chosen("store_policy", policy);
         const auto before = store_figure(figure);
+        const auto packed = store_figure("packed");
         const auto end = std::chrono::steady_clock::now() + PATIENCE;
         std::atomic<unsigned> wrong = 0;
         {
@@ -94,6 +95,9 @@ protected:
         if (support::store_is_ours()) {
             EXPECT_GT(store_figure(figure), before)
                 << support::read_file(support::GPUMEM_DEBUGFS + "store");
+        }
+        if (policy == "whole") {
+            EXPECT_EQ(store_figure("packed"), packed);
         }
         EXPECT_EQ(wrong, 0U);
         EXPECT_LE(store_figure("steps_max"), 4U);
