@@ -62,7 +62,7 @@ class VmCommandLine(unittest.TestCase):
 
     def test_refuses_bad_input_with_one_line(self):
         for words in (("--mem", "255"), ("--mem", "1e3"), ("--cpus", "65"), ("--timeout", "0"), ("--timeout", "inf"),
-                      ("--timeout", "nan"), ("--vkms", "shmem"), ("--vkms", "gpumem", "--no-module"), ("--backing", "paper"), ("--ker", "6.12"),
+                      ("--timeout", "nan"), ("--silence", "0"), ("--vkms", "shmem"), ("--vkms", "gpumem", "--no-module"), ("--backing", "paper"), ("--ker", "6.12"),
                       ("--share", "/dev/null"), ("--append", "'"),
                       ("--append", "'a b=1'"), ("--append", """'a="1 2"'""")):
             with self.subTest(words), self.assertRaises(VmError) as caught:

@@ -99,5 +99,20 @@ class KernelLog(unittest.TestCase):
         self.assertFalse(klog.int3_of_emulation(list(HARMLESS)))
 
 
+class TestStacks(unittest.TestCase):
+    def test_tells_who_is_where(self):
+        log = ["[  427.4] sysrq: Show Blocked State",
+               "[  427.5] task:worker          state:D stack:0     pid:12    tgid:12    ppid:2      flags:0x00004000",
+               "[  427.5] Call Trace:", "[  427.5]  <TASK>", "[  427.5]  __schedule+0x1/0x2", "[  427.5]  ? noise+0x1/0x2",
+               "[  427.5]  folio_lock+0x3/0x4 [module]",
+               "[  427.6] CPU: 0 UID: 0 PID: 215 Comm: program Tainted: G           OE      6.12",
+               "[  427.6] RIP: 0010:compact_zone+0x2/0x3", "[  427.6]  sys_write+0x1/0x2"]
+        self.assertEqual(klog.stacks(log).splitlines(),
+                         ["task:worker: __schedule < folio_lock", "CPU: 0 UID: 0 PID: 215 Comm: program: compact_zone < sys_write"])
+
+    def test_says_nothing_of_a_log_without_any(self):
+        self.assertEqual(klog.stacks(["[    1.0] gpumem: loaded"]), "")
+
+
 if __name__ == "__main__":
     unittest.main()

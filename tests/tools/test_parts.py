@@ -9,7 +9,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from gpumem_test import results
+from gpumem_test import main, results
 from gpumem_vm import cache, initrd, kernels, modules
 
 
@@ -125,6 +125,11 @@ class TestResults(unittest.TestCase):
         self.assertEqual([(r.name, r.state) for r in found],
                          [("S.a", "passed"), ("S.b", "failed"), ("S.c", "skipped"), ("S.d", "skipped"), ("S.e", "failed")])
         self.assertEqual((found[1].detail, found[2].detail), ("why", "no device"))
+
+    def test_says_each_reason_for_a_skip_once(self):
+        found = [results.Result("guest", name, results.SKIPPED, 0, f"/a/b.cpp:{line}\nno device") for line, name in ((1, "S.a"), (2, "S.b"))]
+        found += [results.Result("guest", "S.c", results.PASSED), results.Result("vm", "S.d", results.SKIPPED, 0, "no disk")]
+        self.assertEqual(main.skips(found), ["  no device", "    guest: S.a, S.b", "  no disk", "    vm: S.d"])
 
     def test_program_without_result_file_failed(self):
         found = results.judge("s", ["S.a", "S.b"], pathlib.Path("/nonexistent/r.json"))

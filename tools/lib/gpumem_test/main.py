@@ -95,16 +95,31 @@ def run_debug(series, kind, pattern, found):
             found += long_runs.run([long_runs.fuzz(long_runs.DEBUG_CALLS), long_runs.stress()], kernel, backing, pattern, report, kind)
 
 
+# Where in the source a test was skipped.
+_PLACE = re.compile(r"^\S+\.(?:cpp|hpp|py):\d+\n")
+
+
+def skips(found):
+    """Lines: each reason once, with the tests that give it."""
+    reasons = {}
+    for result in found:
+        if result.state == SKIPPED:
+            reasons.setdefault(_PLACE.sub("", result.detail), {}).setdefault(result.suite, []).append(result.name)
+    lines = []
+    for reason, suites in reasons.items():
+        lines.append(f"  {reason}")
+        lines += [f"    {suite}: {', '.join(names)}" for suite, names in suites.items()]
+    return lines
+
+
 def close(found, seconds):
-    """Failures and skips with their reasons, then the one closing line."""
+    """Skips with their reasons, then failures, then the one closing line."""
+    if lines := skips(found):
+        print("\nskipped:")
+        print("\n".join(lines))
     for result in found:
         if result.state == FAILED:
             print(f"\nFAILED {result.suite}: {result.name}\n{result.detail.rstrip()}")
-    skipped = [result for result in found if result.state == SKIPPED]
-    if skipped:
-        print("\nskipped:")
-        for result in skipped:
-            print(f"  {result.suite}: {result.name}: {result.detail}")
     count = {state: sum(result.state == state for result in found) for state in (PASSED, FAILED, SKIPPED)}
     if not count[PASSED] and not count[FAILED]:
         print("\nno test matches the filter")

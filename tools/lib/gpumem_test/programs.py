@@ -35,8 +35,8 @@ GUESTS = (
 )
 # Against a hang, and no measure of speed: a busy machine takes several times as long
 # as an idle one.
-GUEST_SECONDS = 1800
-DEBUG_GUEST_SECONDS = 10800
+GUEST_SECONDS, SILENT_SECONDS = 1800, 600
+DEBUG_GUEST_SECONDS, DEBUG_SILENT_SECONDS = 10800, 2400
 # A debug kernel is many times slower and has less memory for others.
 DEBUG_OPTIONS = ["--mem", "2048"]
 
@@ -132,8 +132,9 @@ def run_guest(kernel, backing, pattern, report, kind=None, home=REPOSITORY):
             share = [] if home == REPOSITORY else ["--share", str(REPOSITORY)]
             words = [*share, "--kernel", kernel, "--backing", backing, *options, *([f"--{kind}", *DEBUG_OPTIONS] if kind else [])]
             seconds = DEBUG_GUEST_SECONDS if kind else GUEST_SECONDS
+            silent = DEBUG_SILENT_SECONDS if kind else SILENT_SECONDS
             found += _run_one(f"guest {kernel}{f' {kind}' if kind else ''} {backing}{what}",
-                              [str(home / "tools/vm"), *words, "--timeout", str(seconds)], names, path, report)
+                              [str(home / "tools/vm"), *words, "--timeout", str(seconds), "--silence", str(silent)], names, path, report)
     return found
 
 
@@ -184,5 +185,6 @@ def _run_one(suite, vm, expected, path, report):
         reason = _DEATHS.get(process.returncode, f"the program ended with status {process.returncode}")
         if process.returncode == KERNEL_REPORT:
             reason += f" ({report_in(errors)})"
-        judged.append(Result(suite, DEATH, FAILED, 0, f"{reason}, in {running}; its last words:\n{''.join(tail)}"))
+        judged.append(Result(suite, DEATH, FAILED, 0, f"{reason}, in {running}; its last words:\n{''.join(tail)}"
+                             f"{klog.stacks(errors)}"))
     return judged

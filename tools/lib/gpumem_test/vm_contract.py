@@ -47,6 +47,20 @@ def timeout_ends_with_124_and_kernel_lines(kernel):
     assert "command starts" in done.stderr, done.stderr[-2000:]
 
 
+def silence_ends_with_124_whatever_the_time(kernel):
+    done = _vm(kernel, *BARE, "--timeout", "500", "--silence", "6", "--", "sh", "-c", "for i in 1 2 3 4 5; do sleep 3; echo $i; done; sleep 500")
+    _equal((done.returncode, done.stdout), (124, "1\n2\n3\n4\n5\n"), done)
+
+
+def guest_that_hangs_tells_where(kernel):
+    """Two programs that nothing else gets a CPU from: no question is answered, but an NMI is."""
+    hog = "chrt --fifo 99 bash -c 'while :; do :; done' &"
+    done = _vm(kernel, *BARE, "--timeout", "4", "--", "sh", "-c",
+               f"echo -1 >/proc/sys/kernel/sched_rt_runtime_us; {hog} {hog} {hog} wait")
+    _equal(done.returncode, 124, done)
+    assert "NMI" in done.stderr and "Comm: bash" in done.stderr, done.stderr[-2000:]
+
+
 def kernel_report_ends_with_70(kernel):
     done = _vm(kernel, *BARE, "--", "sh", "-c", "echo 'WARNING: CPU: 0 PID: 1 at test' > /dev/kmsg; exit 3")
     _equal(done.returncode, 70, done)
@@ -116,7 +130,7 @@ def bad_input_ends_with_125_and_one_line(_kernel):
 
 
 TESTS = (bad_input_ends_with_125_and_one_line, exits_with_the_commands_status, panic_ends_with_71_and_the_last_words,
-         timeout_ends_with_124_and_kernel_lines, kernel_report_ends_with_70,
+         timeout_ends_with_124_and_kernel_lines, silence_ends_with_124_whatever_the_time, guest_that_hangs_tells_where, kernel_report_ends_with_70,
          arguments_streams_and_out_arrive_exactly, module_parameters_shares_and_scripts_arrive, runs_side_by_side,
          interrupt_leaves_nothing_behind)
 

@@ -26,7 +26,7 @@ EPILOG = """\
 exit status:
   COMMAND's own, but before that:
    71  the guest's kernel panicked or the guest died
-  124  COMMAND outlived --timeout
+  124  COMMAND outlived --timeout or --silence
    70  the kernel log holds a BUG, WARNING, Oops, sanitizer or lock report
   125  tools/vm itself failed; one line says why
   130  interrupted (Ctrl-C)
@@ -119,6 +119,7 @@ def parser():
     add("--balloon", metavar="SOCKET", type=_socket,
         help="give the guest a virtio balloon, and let QEMU's monitor (QMP) listen at SOCKET for what inflates it")
     add("--timeout", metavar="S", type=_seconds, help="end COMMAND after S seconds, counted from its start")
+    add("--silence", metavar="S", type=_seconds, help="end COMMAND when it has printed nothing for S seconds")
     add("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="what to run")
     return result
 
@@ -136,7 +137,7 @@ def options(arguments, stdin=sys.stdin):
     return session.Options(
         repository=REPOSITORY, command=command, kernel=parsed.kernel, kind=parsed.kind, mem=parsed.mem, cpus=parsed.cpus,
         backing=parsed.backing, vkms=parsed.vkms, module=parsed.module, share=parsed.share,
-        append=[word for words in parsed.append for word in words], compilers=parsed.compilers, balloon=parsed.balloon, timeout=parsed.timeout, script=script)
+        append=[word for words in parsed.append for word in words], compilers=parsed.compilers, balloon=parsed.balloon, timeout=parsed.timeout, silence=parsed.silence, script=script)
 
 
 def main(arguments):

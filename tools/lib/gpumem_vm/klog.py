@@ -53,5 +53,21 @@ def int3_of_emulation(lines):
     return bool(at) and not any(re.search(r"\[gpumem\]|\bgpumem_\w+\+0x", line) for line in lines[at[0]:])
 
 
+_TASK = re.compile(r"^(?:task:\S+|CPU: \d+ .*Comm: \S+)")
+_CALL = re.compile(r"^(?:RIP: 0010:)?([\w.]+)\+0x[0-9a-f]+/")
+
+
+def stacks(lines):
+    """Whose stack traces a log holds, each in a line with its functions from the innermost on; "" if none."""
+    found = []
+    for line in lines:
+        line = without_stamp(line.strip()).strip()
+        if match := _TASK.match(line):
+            found.append([match.group(), []])
+        elif found and (match := _CALL.match(line)):
+            found[-1][1].append(match.group(1))
+    return "".join(f"{who}: {' < '.join(calls)}\n" for who, calls in found if calls)
+
+
 def without_stamp(line):
     return _STAMP.sub("", line)

@@ -21,7 +21,7 @@ _PROBE_SECONDS = 15
 # Why each word: docs/vm.md.
 KERNEL_WORDS = ["console=ttyS0", "panic=-1", "loglevel=7", "printk.time=1", "printk.devkmsg=on", "log_buf_len=4M",
                 "mitigations=off", "nokaslr", "tsc=reliable", "no_timer_check", "random.trust_cpu=on", "watchdog_thresh=60",
-                "rcupdate.rcu_cpu_stall_timeout=300", "sysctl.kernel.hung_task_timeout_secs=300",
+                "unknown_nmi_panic", "rcupdate.rcu_cpu_stall_timeout=300", "sysctl.kernel.hung_task_timeout_secs=300",
                 # So that a page which nobody zeroes is seen.
                 "init_on_alloc=0", "cryptomgr.notests", "audit=0", "apparmor=0", "rdinit=/init"]
 
@@ -88,8 +88,8 @@ def kvm_works(directory):
 class Machine:
     """One QEMU process with its ports."""
 
-    def __init__(self, options, kernel, image, initrd, run_directory, ports, console, accel):
-        """ports: {name: socket}; console: socket of the terminal, or None."""
+    def __init__(self, options, kernel, image, initrd, run_directory, ports, console, monitor, accel):
+        """ports: {name: socket}; console: socket of the terminal, or None; monitor: socket for QMP."""
         self.log = run_directory / "kernel.log"
         self.errors = run_directory / "qemu.log"
         words = KERNEL_WORDS + DEBUG_WORDS.get(options.kind, []) + [modules.quoted(word) for word in options.append]
@@ -101,7 +101,8 @@ class Machine:
                    "-device", "virtio-blk-pci,drive=root",
                    "-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng",
                    "-device", "virtio-serial-pci"]
-        fds = []
+        fds = [monitor.fileno()]
+        command += ["-chardev", f"socket,id=monitor,fd={monitor.fileno()}", "-mon", "chardev=monitor,mode=control"]
         for number, (name, sock) in enumerate(ports.items(), start=1):
             fds.append(sock.fileno())
             command += ["-chardev", f"socket,id={name},fd={sock.fileno()}",

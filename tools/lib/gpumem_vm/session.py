@@ -24,6 +24,8 @@ DRAIN_SECONDS = 5
 
 # When COMMAND has outlived its limit, this long for the guest to say what it does.
 BACKTRACE_SECONDS = 3
+BACKTRACE = "sysrq: Show "
+NMI_SECONDS = 10
 
 BASE_MODULES = ["virtio_pci", "virtio_blk", "virtio_console", "squashfs", "overlay", "9p", "9pnet_virtio"]
 
@@ -46,7 +48,9 @@ class Options:
     compilers: bool = False
     # A socket's path: QEMU listens there and the guest has a balloon.
     balloon: pathlib.Path | None = None
+    # Seconds for COMMAND, and without a word of it.
     timeout: float | None = None
+    silence: float | None = None
     script: bytes | None = None
 
 
@@ -141,23 +145,25 @@ class Session:
         accel, name = qemu.accelerator(directory, single)
         pairs = {port: socket.socketpair() for port in ("control", "stdout", "stderr")}
         console = socket.socketpair() if self._interactive() else None
+        monitor = socket.socketpair()
+        every = [*pairs.values(), monitor, *([console] if console else [])]
         begun = time.monotonic()
         try:
             machine = qemu.Machine(self.options, self.kernel, self.image, image, directory,
-                                   {port: pair[1] for port, pair in pairs.items()}, console and console[1], accel)
-            for pair in [*pairs.values(), *([console] if console else [])]:
+                                   {port: pair[1] for port, pair in pairs.items()}, console and console[1], monitor[1], accel)
+            for pair in every:
                 pair[1].close()
             try:
-                pump = _Pump(machine, {port: pair[0] for port, pair in pairs.items()}, console and console[0])
+                pump = _Pump(machine, {port: pair[0] for port, pair in pairs.items()}, console and console[0], monitor[0])
                 outcome = pump.run(begun, DEBUG_BOOT_SECONDS if self.options.kind else BOOT_SECONDS,
-                                   self.options.timeout, name)
+                                   self.options.timeout, self.options.silence, name)
             finally:
                 machine.stop()
             outcome.log = machine.log_lines()
             outcome.qemu_error = machine.own_error()
             return outcome
         finally:
-            for pair in [*pairs.values(), *([console] if console else [])]:
+            for pair in every:
                 for end in pair:
                     end.close()
 
@@ -165,16 +171,21 @@ class Session:
 class _Pump:
     """Moves bytes between the guest's ports and our own streams until the end."""
 
-    def __init__(self, machine, ports, console):
+    def __init__(self, machine, ports, console, monitor):
         self.machine = machine
         self.ports = ports
         self.console = console
+        self.monitor = monitor
+        # What is left to be done to a guest whose COMMAND has outlived its limit.
+        self.questions = [self._ask_for_backtraces, self._interrupt]
         self.outcome = Outcome()
         self.control = b""
         self.exited = False
 
-    def run(self, begun, boot_seconds, timeout, accel_name):
+    def run(self, begun, boot_seconds, timeout, silence, accel_name):
         self._begun, self._timeout, self._accel = begun, timeout, accel_name
+        # Until COMMAND begins it need not say anything.
+        self._silence, self._patience = silence or float("inf"), float("inf")
         self._deadline = begun + boot_seconds
         saved = termios.tcgetattr(0) if self.console else None
         with selectors.DefaultSelector() as selector:
@@ -194,13 +205,14 @@ class _Pump:
 
     def _loop(self):
         while not self.exited and selectors_open(self._selector):
-            left = self._deadline - time.monotonic()
+            left = min(self._deadline, self._patience) - time.monotonic()
             if left <= 0:
-                if self.outcome.started and not self.outcome.timed_out:
-                    self.outcome.timed_out = True
-                    self._ask_for_backtraces()
-                    continue
-                return
+                if not self.outcome.started or not self.questions:
+                    return
+                self.outcome.timed_out = True
+                self._silence = self._patience = float("inf")
+                self.questions.pop(0)()
+                continue
             for key, _ in self._selector.select(min(left, 1)):
                 key.data(key.fileobj)
             if self.machine.process.poll() is not None:
@@ -212,6 +224,17 @@ class _Pump:
         self._deadline = time.monotonic() + BACKTRACE_SECONDS
         try:
             self.ports["control"].send(b"backtrace\n", socket.MSG_DONTWAIT)
+        except OSError:
+            self._deadline = 0
+
+    def _interrupt(self):
+        """A guest that does not answer may do so to an NMI, which makes its kernel panic."""
+        if any(BACKTRACE in line for line in self.machine.log_lines()):
+            return
+        cache.say("the guest does not answer: an NMI")
+        self._deadline = time.monotonic() + NMI_SECONDS
+        try:
+            self.monitor.send(b'{"execute": "qmp_capabilities"}\n{"execute": "inject-nmi"}\n', socket.MSG_DONTWAIT)
         except OSError:
             self._deadline = 0
 
@@ -242,6 +265,8 @@ class _Pump:
             data = b""
         if not data:
             return self._close(sock)
+        if self._patience != float("inf"):
+            self._patience = time.monotonic() + self._silence
         try:
             write_all(out, data)
         except OSError as error:
@@ -270,11 +295,13 @@ class _Pump:
             now = time.monotonic()
             cache.say(f"booted in {now - self._begun:.1f} s ({self._accel})")
             self._deadline = now + self._timeout if self._timeout else float("inf")
+            self._patience = now + self._silence
             if self.console:
                 tty.setraw(0)
                 self._selector.register(0, selectors.EVENT_READ, self._on_keys)
         elif word == "leaks":
-            # COMMAND has ended within its limit; to look for leaks takes as long as a start.
+            # COMMAND has ended within its limits; to look for leaks takes as long as a start.
+            self._patience = float("inf")
             self._deadline = time.monotonic() + DEBUG_BOOT_SECONDS
         elif word == "exit":
             self.outcome.status = int(rest)
@@ -311,7 +338,8 @@ def _show(title, lines):
 def _judge(outcome):
     """The exit status: 71 and 124 before 70, 70 before COMMAND's own."""
     last = outcome.log[-LAST_LINES:]
-    if klog.panicked(outcome.log):
+    # The panic of a guest that had an NMI is its answer.
+    if klog.panicked(outcome.log) and not outcome.timed_out:
         _show(f"the guest's kernel panicked; its last {len(last)} lines:", last)
         return GUEST_DIED
     if outcome.failure:
