@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 
 using gpumem::Device;
 
@@ -96,6 +97,25 @@ TEST_F(Module, RefusesAnUnknownBacking) {
     EXPECT_NE(support::shell(insmod + "backing=none"), 0);
     EXPECT_NE(support::shell(as_it_was + "movable=perhaps"), 0);
     EXPECT_THROW((void)Device::open(), gpumem::Error);
+}
+
+TEST_F(Module, RefusesAnUnknownStore) {
+    namespace fs = std::filesystem;
+    const std::string helper =
+        fs::path(std::getenv("GPUMEM_KO")).replace_filename("gpumem_helper.ko");
+    std::string as_helper_was = "insmod " + helper;
+    for (const auto &each :
+         fs::directory_iterator("/sys/module/gpumem_helper/parameters")) {
+        std::string value = support::read_file(each.path());
+        value.pop_back();
+        as_helper_was += " " + each.path().filename().string() + "=" + value;
+    }
+    ASSERT_EQ(support::shell("rmmod gpumem"), 0);
+    ASSERT_EQ(support::shell("rmmod gpumem_helper"), 0);
+    for (const char *word : {"store=zbud", "store_algorithm=brotli",
+                             "store_pages=huge", "store_policy=best"})
+        EXPECT_NE(support::shell("insmod " + helper + " " + word), 0) << word;
+    EXPECT_EQ(support::shell(as_helper_was), 0);
 }
 
 TEST_F(Module, WithMovable0MovesNothing) {
