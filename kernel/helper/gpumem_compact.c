@@ -16,8 +16,9 @@
  * pass.
  *
  * Where a page goes is for the page allocator to say. A place that it offers in a
- * block that is emptier, or is being left itself, is held back for
- * a while, as are the pages that went: else they would be what is offered next.
+ * block that is emptier, or is being left itself, is held back for a while: else it
+ * would be what is offered next. So will be the page that has just moved, as it was
+ * freed last; it is held only then, as until it is free its memcg is charged.
  */
 #include <linux/export.h>
 #include <linux/gfp.h>
@@ -263,12 +264,9 @@ static bool gpumem_compact_block(struct gpumem_compactor *c,
 	block->used = count;
 	for (i = 0; i < count && !ret; i++) {
 		ret = gpumem_compact_page(c, block, c->pages[i]);
-		if (!ret) {
-			gpumem_compact_hold(c, c->pages[i]);
+		put_page(c->pages[i]);
+		if (!ret)
 			block->used--;
-		} else {
-			put_page(c->pages[i]);
-		}
 		if (gpumem_compact_is_over(c)) {
 			i++;
 			break;

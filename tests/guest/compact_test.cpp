@@ -3,13 +3,16 @@
 #include "support/crumbs.hpp"
 #include "support/debugfs.hpp"
 #include "support/kernel_config.hpp"
+#include "support/memory_group.hpp"
 #include "support/system.hpp"
 #include "support/writer.hpp"
 
 #include <drm/gpumem_drm.h>
 #include <gpumem/gpumem.hpp>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -273,6 +276,42 @@ TEST_F(Compact, LeavesAPageThatSomebodyElseUses) {
     ::close(ends[0]);
     ::close(ends[1]);
     EXPECT_EQ(crumbs.first_wrong(), "");
+}
+
+// What has left a page is free at once, or the group would pay twice for a while.
+TEST_F(Compact, LetsNobodyRunIntoTheLimitOfItsMemory) {
+    if (device.stats().backing == GPUMEM_BACKING_KIND_MOPS)
+        GTEST_SKIP() << "pages outside the page cache are counted by the "
+                        "driver only";
+    constexpr std::size_t TOUCHED = 1 << 20;
+    const support::MemoryGroup group;
+    const int status = support::in_child([&] {
+        group.enter();
+        const Device own = Device::open();
+        Crumbs crumbs(own);
+        support::drain_lru_batches();
+        void *memory = ::mmap(nullptr, TOUCHED, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED)
+            return 1;
+        group.limit(group.usage() + 4 * TOUCHED);
+        std::atomic<bool> stop = false;
+        std::thread toucher([&] {
+            while (!stop) {
+                for (std::size_t at = 0; at < TOUCHED; at += PAGE)
+                    static_cast<volatile char *>(memory)[at] = 1;
+                ::madvise(memory, TOUCHED, MADV_DONTNEED);
+            }
+        });
+        std::uint64_t moved = 0;
+        for (int i = 0; i < 1000 && moved < 8000; ++i)
+            moved += own.compact(64).pages_moved;
+        stop = true;
+        toucher.join();
+        return moved < 2000 ? 2 : crumbs.first_wrong().empty() ? 0 : 3;
+    });
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+    EXPECT_EQ(group.get("memory.events", "oom_kill"), 0U);
 }
 
 TEST_F(Compact, SurvivesFreeingBuffersThatItMoves) {

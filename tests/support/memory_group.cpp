@@ -49,6 +49,10 @@ std::uint64_t MemoryGroup::get(const std::string &file,
     return value_of(path_ + "/" + file, key);
 }
 
+std::uint64_t MemoryGroup::usage() const {
+    return std::stoull(read_file(path_ + "/memory.current"));
+}
+
 std::uint64_t MemoryGroup::peak() const {
     return std::stoull(read_file(path_ + "/memory.peak"));
 }

@@ -26,6 +26,9 @@ public:
     [[nodiscard]] std::uint64_t get(const std::string &file,
                                     const std::string &key) const;
 
+    // What its members have, in bytes.
+    [[nodiscard]] std::uint64_t usage() const;
+
     // The most that its members ever had, in bytes.
     [[nodiscard]] std::uint64_t peak() const;
 
