@@ -51,11 +51,11 @@
 
 /*
  * Reclaim would make room at the cost of others, and the kernel's compaction do
- * what we are about to do.
+ * what we are about to do. The reserves are for those who cannot do without.
  */
 #define GPUMEM_COMPACT_GFP \
 	((GFP_HIGHUSER_MOVABLE | __GFP_THISNODE | __GFP_NORETRY | \
-	  __GFP_NOWARN) & ~__GFP_RECLAIM)
+	  __GFP_NOWARN | __GFP_NOMEMALLOC) & ~__GFP_RECLAIM)
 
 /*
  * One compaction at a time. Whoever removes memory waits for it as well, so page
@@ -112,7 +112,8 @@ static void gpumem_compact_release(struct gpumem_compactor *c)
 	struct page *page;
 
 	while (c->held_count) {
-		page = c->held[--c->held_count];
+		WRITE_ONCE(c->held_count, c->held_count - 1);
+		page = c->held[c->held_count];
 		gpumem_page_set_held(page, false);
 		put_page(page);
 		cond_resched();
@@ -126,7 +127,40 @@ static void gpumem_compact_hold(struct gpumem_compactor *c, struct page *page)
 		return;
 	}
 	gpumem_page_set_held(page, true);
-	c->held[c->held_count++] = page;
+	c->held[c->held_count] = page;
+	WRITE_ONCE(c->held_count, c->held_count + 1);
+}
+
+/**
+ * gpumem_compact_held - what gpumem_compact_give_back() would give
+ *
+ * Returns: pages, more or less.
+ */
+unsigned long gpumem_compact_held(void)
+{
+	struct gpumem_compactor *c = READ_ONCE(gpumem_compactor);
+
+	return c ? READ_ONCE(c->held_count) : 0;
+}
+
+/**
+ * gpumem_compact_give_back - memory is short: hold no page between two calls
+ *
+ * For reclaim as well: a call that is under way is not waited for, as it looks
+ * itself at how much memory is left.
+ *
+ * Returns: pages that went.
+ */
+unsigned long gpumem_compact_give_back(void)
+{
+	unsigned long held = gpumem_compact_held();
+
+	if (!held || !mutex_trylock(&gpumem_compact_lock))
+		return 0;
+	held = gpumem_compactor->held_count;
+	gpumem_compact_release(gpumem_compactor);
+	mutex_unlock(&gpumem_compact_lock);
+	return held;
 }
 
 /* Nobody has gone on where the last call stopped. */
@@ -165,26 +199,45 @@ void gpumem_compact_fini(void)
 	gpumem_compactor_destroy(gpumem_compactor);
 }
 
+/* What is free below the low watermark is for others: they would have to reclaim. */
+static bool gpumem_compact_spares(struct page *page)
+{
+	struct zone *zone = page_zone(page);
+
+	return zone_page_state(zone, NR_FREE_PAGES) > low_wmark_pages(zone);
+}
+
 /* A place for a page of the block, or NULL if there is none. */
 static struct page *gpumem_compact_place(struct gpumem_compactor *c,
 					 struct gpumem_block *block,
 					 struct page *src)
 {
-	unsigned int tries = 0;
+	unsigned int tries;
 	struct page *page;
 
-	while (c->held_count < c->held_max) {
+	for (tries = 0; c->held_count < c->held_max; tries++) {
+		if (tries % 64 == 0 && !gpumem_memory_is_left(c->held_max))
+			goto err_release;
+		/* A short time must be enough for one page. */
+		if (tries && tries % 64 == 0 && gpumem_compact_is_over(c))
+			return NULL;
 		page = alloc_pages_node(page_to_nid(src), GPUMEM_COMPACT_GFP, 0);
 		if (!page)
-			return NULL;
+			goto err_release;
+		if (!gpumem_compact_spares(page)) {
+			put_page(page);
+			goto err_release;
+		}
 		if (gpumem_blocks_may_take(c->blocks, page, block->used))
 			return page;
 		gpumem_compact_hold(c, page);
-		/* A short time must be enough for one page. */
-		if (++tries % 64 == 0 && gpumem_compact_is_over(c))
-			return NULL;
 		cond_resched();
 	}
+	return NULL;
+
+err_release:
+	/* Memory is short. */
+	gpumem_compact_release(c);
 	return NULL;
 }
 
@@ -374,9 +427,11 @@ int gpumem_device_compact(struct drm_device *dev,
 	if (atomic_cmpxchg(&gpumem_compact_busy, 0, 1))
 		return -EBUSY;
 	mutex_lock(&gpumem_compact_lock);
-	if (!gpumem_compactor)
-		gpumem_compactor = gpumem_compactor_create();
 	c = gpumem_compactor;
+	if (!c) {
+		c = gpumem_compactor_create();
+		WRITE_ONCE(gpumem_compactor, c);
+	}
 	if (!c) {
 		ret = -ENOMEM;
 		goto out_unlock;

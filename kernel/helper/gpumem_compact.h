@@ -48,6 +48,8 @@ struct gpumem_compactor {
 /* gpumem_compact.c */
 void gpumem_compact_fini(void);
 void gpumem_compact_wait(void);
+unsigned long gpumem_compact_held(void);
+unsigned long gpumem_compact_give_back(void);
 void gpumem_compact_last(struct gpumem_compaction *last);
 
 /* gpumem_compact_walk.c */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Idle buffers: the shrinker that has their pages compressed under memory pressure,
- * and sparse pages of the store packed.
+ * sparse pages of the store packed, and what our compaction holds given back.
  *
- * Only with the parameter store_idle. A touch through a mapping that has its PTEs
+ * Buffers only with the parameter store_idle. A touch through a mapping that has its PTEs
  * leaves no trace, so the shrinker looks twice: it takes an object's mappings away
  * and comes back. Whoever was touched in the meantime, which is a fault now, is
  * spared; whoever was not for store_idle milliseconds is compressed. How often the
@@ -24,6 +24,7 @@
 #include "../compat/gpumem_compat_shrinker.h"
 #include "../store/gpumem_store.h"
 #include "gpumem_cold.h"
+#include "gpumem_compact.h"
 #include "gpumem_internal.h"
 
 static unsigned int gpumem_store_idle;
@@ -108,7 +109,7 @@ static unsigned long gpumem_idle_object(struct gpumem_object *bo,
 static unsigned long gpumem_idle_count(struct shrinker *shrinker,
 				       struct shrink_control *sc)
 {
-	unsigned long count = gpumem_store_sparse();
+	unsigned long count = gpumem_store_sparse() + gpumem_compact_held();
 
 	if (READ_ONCE(gpumem_store_idle))
 		count += max(atomic64_read(&gpumem_counters.resident_pages), 0LL);
@@ -122,7 +123,9 @@ static unsigned long gpumem_idle_scan(struct shrinker *shrinker,
 	unsigned long freed, scanned, visited = 0;
 	struct gpumem_object *bo;
 
-	freed = gpumem_store_pack(sc->nr_to_scan);
+	freed = gpumem_compact_give_back();
+	if (freed < sc->nr_to_scan)
+		freed += gpumem_store_pack(sc->nr_to_scan - freed);
 	scanned = freed;
 	if (!idle)
 		goto out;

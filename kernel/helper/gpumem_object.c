@@ -66,7 +66,8 @@
  * ===========================
  *
  *   mem_hotplug_lock            (the kernel's, around a block that goes offline)
- *     gpumem_compact_lock       (our own compaction; what it moves it only trylocks)
+ *     gpumem_compact_lock       (our own compaction; what it moves it only trylocks;
+ *                               reclaim and populate trylock it, anywhere)
  *       gpumem_manager.lock
  *
  *   mmap_lock
@@ -105,6 +106,7 @@
 #include <drm/drm_print.h>
 
 #include "gpumem_cold.h"
+#include "gpumem_compact.h"
 #include "gpumem_internal.h"
 
 /* Pages between two looks at how much memory is left. */
@@ -337,9 +339,14 @@ EXPORT_SYMBOL_GPL(gpumem_device_unplug);
  */
 bool gpumem_memory_is_left(unsigned long pages)
 {
-	long available = si_mem_available() + gpumem_purgeable_count();
+	long available;
 
-	return available > 0 && pages <= available;
+	do {
+		available = si_mem_available() + gpumem_purgeable_count();
+		if (available > 0 && pages <= available)
+			return true;
+	} while (gpumem_compact_give_back());
+	return false;
 }
 
 /**
