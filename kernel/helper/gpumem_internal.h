@@ -181,14 +181,14 @@ struct gpumem_backing {
  * struct gpumem_manager - what all objects share
  */
 struct gpumem_manager {
-	/** @lock: protects @objects. Taken outside &gpumem_object.lock. */
+	/** @lock: protects all that follows. Taken outside &gpumem_object.lock. */
 	struct mutex lock;
 
 	/** @objects: every object. One in the list is not yet freed. */
 	struct list_head objects;
 
-	/** @next_id: for &gpumem_object.id. */
-	atomic64_t next_id;
+	/** @last_id: the last &gpumem_object.id. */
+	u64 last_id;
 };
 
 extern struct gpumem_manager gpumem_manager;

@@ -199,7 +199,6 @@ gpumem_object_alloc(struct drm_device *dev, size_t size,
 	bo->import = import;
 	bo->sgt = sgt;
 	bo->movable = movable;
-	bo->id = atomic64_inc_return(&mgr->next_id);
 
 	/*
 	 * An offset range for every object, whether it will be mapped or not:
@@ -222,6 +221,8 @@ gpumem_object_alloc(struct drm_device *dev, size_t size,
 	atomic64_add(size, &gpumem_counters.bytes);
 
 	mutex_lock(&mgr->lock);
+	/* So that the list is in the order of the ids. */
+	bo->id = ++mgr->last_id;
 	list_add_tail(&bo->link, &mgr->objects);
 	mutex_unlock(&mgr->lock);
 	gpumem_idle_add(bo);

@@ -331,6 +331,22 @@ TEST_F(Compact, SurvivesFreeingBuffersThatItMoves) {
     EXPECT_EQ(device.stats().resident_pages, before.resident_pages);
 }
 
+// A walk that stopped at one of them must not take it for a later one.
+TEST_F(Compact, KnowsTheOrderOfBuffersThatAreMadeAtOnce) {
+    std::vector<gpumem::Bo> buffers[2];
+    std::thread makers[2];
+    for (int i = 0; i < 2; ++i)
+        makers[i] = std::thread([&, i] {
+            for (int n = 0; n < 2000; ++n)
+                buffers[i].push_back(device.create(PAGE));
+        });
+    for (std::thread &maker : makers)
+        maker.join();
+    const auto ids = support::object_ids();
+    EXPECT_GE(ids.size(), 4000U);
+    EXPECT_TRUE(std::ranges::is_sorted(ids));
+}
+
 TEST_F(Compact, RunsBesideTheKernelsOwn) {
     Crumbs crumbs(device);
     std::atomic<bool> stop = false;

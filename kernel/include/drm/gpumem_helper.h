@@ -81,7 +81,7 @@ struct gpumem_object {
 	/** @movable: pages are handed to the kernel as movable; constant. */
 	bool movable;
 
-	/** @id: number for debugfs and tracepoints; constant. */
+	/** @id: number for debugfs and tracepoints; constant once it is in the list. */
 	u64 id;
 
 	/** @link: in the list of all objects; protected by the list's lock. */
