@@ -83,6 +83,7 @@ static struct gpumem_block *gpumem_blocks_get(struct gpumem_blocks *blocks,
 	blocks->count++;
 	block->number = number;
 	block->used = -1;
+	block->node = page_to_nid(page);
 	block->state = GPUMEM_BLOCK_KEPT;
 	return block;
 }
@@ -109,6 +110,7 @@ bool gpumem_blocks_meet(struct gpumem_blocks *blocks, struct page *page)
 /**
  * gpumem_blocks_emptiest - the block that costs the fewest moves
  * @blocks: the table
+ * @full: nodes that have no place for what would leave
  *
  * Only blocks without other pages come into question, and those are not known
  * beforehand; but then our pages are all that a block has.
@@ -116,7 +118,8 @@ bool gpumem_blocks_meet(struct gpumem_blocks *blocks, struct page *page)
  * Returns: a block that is GPUMEM_BLOCK_FOUND, or NULL if there is none that is
  * worth it.
  */
-struct gpumem_block *gpumem_blocks_emptiest(struct gpumem_blocks *blocks)
+struct gpumem_block *gpumem_blocks_emptiest(struct gpumem_blocks *blocks,
+					    const nodemask_t *full)
 {
 	struct gpumem_block *best = NULL;
 	unsigned int i;
@@ -126,7 +129,8 @@ struct gpumem_block *gpumem_blocks_emptiest(struct gpumem_blocks *blocks)
 
 		if (block->state == GPUMEM_BLOCK_FOUND &&
 		    block->ours <= GPUMEM_BLOCK_MAX_USED &&
-		    (!best || block->ours < best->ours))
+		    (!best || block->ours < best->ours) &&
+		    !node_isset(block->node, *full))
 			best = block;
 	}
 	return best;

@@ -6,6 +6,7 @@
 #ifndef _GPUMEM_BLOCKS_H_
 #define _GPUMEM_BLOCKS_H_
 
+#include <linux/nodemask.h>
 #include <linux/types.h>
 
 struct drm_device;
@@ -36,6 +37,8 @@ struct gpumem_block {
 	unsigned int ours;
 	/** @used: pages that are not free; -1 if nobody has looked. */
 	int used;
+	/** @node: where it lies. */
+	s16 node;
 	/** @state: &enum gpumem_block_state. */
 	u8 state;
 	/** @fresh: left since gpumem_blocks_count_free() was called last. */
@@ -49,7 +52,8 @@ void gpumem_blocks_destroy(struct gpumem_blocks *blocks);
 void gpumem_blocks_clear(struct gpumem_blocks *blocks);
 
 bool gpumem_blocks_meet(struct gpumem_blocks *blocks, struct page *page);
-struct gpumem_block *gpumem_blocks_emptiest(struct gpumem_blocks *blocks);
+struct gpumem_block *gpumem_blocks_emptiest(struct gpumem_blocks *blocks,
+					    const nodemask_t *full);
 bool gpumem_blocks_may_take(struct gpumem_blocks *blocks, struct page *page,
 			    unsigned int used);
 void gpumem_blocks_took(struct gpumem_blocks *blocks, struct page *page);

@@ -20,6 +20,7 @@
  * would be what is offered next. So will be the page that has just moved, as it was
  * freed last; it is held only then, as until it is free its memcg is charged.
  */
+#include <linux/err.h>
 #include <linux/export.h>
 #include <linux/gfp.h>
 #include <linux/ktime.h>
@@ -48,6 +49,9 @@
 
 /* A call that is not done after so many passes is better made again. */
 #define GPUMEM_COMPACT_PASSES	4
+
+/* What was in the way so many times in a row is not there for a moment only. */
+#define GPUMEM_COMPACT_IDLE	3
 
 /*
  * Reclaim would make room at the cost of others, and the kernel's compaction do
@@ -207,7 +211,10 @@ static bool gpumem_compact_spares(struct page *page)
 	return zone_page_state(zone, NR_FREE_PAGES) > low_wmark_pages(zone);
 }
 
-/* A place for a page of the block, or NULL if there is none. */
+/*
+ * A place for a page of the block. -ENOSPC if there is none, nor for a page of a
+ * block that is fuller; -EINTR if the call has to end.
+ */
 static struct page *gpumem_compact_place(struct gpumem_compactor *c,
 					 struct gpumem_block *block,
 					 struct page *src)
@@ -220,7 +227,7 @@ static struct page *gpumem_compact_place(struct gpumem_compactor *c,
 			goto err_release;
 		/* A short time must be enough for one page. */
 		if (tries && tries % 64 == 0 && gpumem_compact_is_over(c))
-			return NULL;
+			return ERR_PTR(-EINTR);
 		page = alloc_pages_node(page_to_nid(src), GPUMEM_COMPACT_GFP, 0);
 		if (!page)
 			goto err_release;
@@ -233,12 +240,13 @@ static struct page *gpumem_compact_place(struct gpumem_compactor *c,
 		gpumem_compact_hold(c, page);
 		cond_resched();
 	}
-	return NULL;
+	return ERR_PTR(-ENOSPC);
 
 err_release:
 	/* Memory is short. */
+	c->missed = true;
 	gpumem_compact_release(c);
-	return NULL;
+	return ERR_PTR(-ENOSPC);
 }
 
 static int gpumem_compact_move(struct gpumem_object *bo, pgoff_t index,
@@ -259,8 +267,8 @@ static int gpumem_compact_move(struct gpumem_object *bo, pgoff_t index,
 }
 
 /*
- * Returns 0 if the page is no longer in its block, -ENOSPC if there is no place for
- * it, or any other error if it stays where it is.
+ * Returns 0 if the page is no longer in its block, -ENOSPC or -EINTR if no place was
+ * found for it, or any other error if it stays where it is.
  */
 static int gpumem_compact_page(struct gpumem_compactor *c,
 			       struct gpumem_block *block, struct page *src)
@@ -268,8 +276,8 @@ static int gpumem_compact_page(struct gpumem_compactor *c,
 	struct gpumem_object *bo;
 	struct page *dst;
 	pgoff_t index;
-	int ret = -ENOSPC;
 	bool got;
+	int ret;
 
 	/* Freed, or moved by the kernel, while we had our reference. */
 	if (page_count(src) == 1)
@@ -283,7 +291,8 @@ static int gpumem_compact_page(struct gpumem_compactor *c,
 		return -EBUSY;
 
 	dst = gpumem_compact_place(c, block, src);
-	if (!dst)
+	ret = PTR_ERR_OR_ZERO(dst);
+	if (ret)
 		goto out_put;
 	ret = gpumem_compact_move(bo, index, src, dst);
 	if (ret) {
@@ -300,17 +309,17 @@ out_put:
 	return ret;
 }
 
-/* Returns false if nothing more can be done in this pass, or in this call. */
-static bool gpumem_compact_block(struct gpumem_compactor *c,
+static void gpumem_compact_block(struct gpumem_compactor *c,
 				 struct gpumem_block *block)
 {
 	int i, count, ret = 0;
+	bool later;
 
 	count = gpumem_block_collect(block, c->dev, c->pages);
 	c->call->scanned += pageblock_nr_pages;
 	if (count < 0) {
 		block->state = GPUMEM_BLOCK_KEPT;
-		return true;
+		return;
 	}
 	block->state = GPUMEM_BLOCK_LEFT;
 	block->fresh = true;
@@ -328,19 +337,21 @@ static bool gpumem_compact_block(struct gpumem_compactor *c,
 	}
 	while (i < count)
 		put_page(c->pages[i++]);
-	if (c->held_count >= c->held_max / 2)
+	/* The next call searches on with those that this one has seen. */
+	if (ret != -EINTR && c->held_count >= c->held_max / 2)
 		gpumem_compact_release(c);
 	if (!block->used)
-		return true;
+		return;
 
 	/* Later, unless something stays for now; then it may be filled up. */
+	later = !ret || ret == -ENOSPC || ret == -EINTR;
 	block->ours = block->used;
 	block->fresh = false;
-	block->state = ret && ret != -ENOSPC ? GPUMEM_BLOCK_KEPT :
-					       GPUMEM_BLOCK_FOUND;
+	block->state = later ? GPUMEM_BLOCK_FOUND : GPUMEM_BLOCK_KEPT;
+	if (ret == -ENOSPC)
+		node_set(block->node, c->full);
 	if (ret == -EAGAIN)
 		gpumem_drain_lru_batches();
-	return ret != -ENOSPC;
 }
 
 /* The second half of a pass. Returns false if it is cut short. */
@@ -349,11 +360,10 @@ static bool gpumem_compact_leave(struct gpumem_compactor *c)
 	struct gpumem_block *block;
 
 	for (;;) {
-		block = gpumem_blocks_emptiest(c->blocks);
+		block = gpumem_blocks_emptiest(c->blocks, &c->full);
 		if (!block)
 			return true;
-		if (!gpumem_compact_block(c, block))
-			return !gpumem_compact_is_over(c);
+		gpumem_compact_block(c, block);
 		if (gpumem_compact_is_over(c))
 			return false;
 	}
@@ -362,12 +372,26 @@ static bool gpumem_compact_leave(struct gpumem_compactor *c)
 static void gpumem_compact_begin_pass(struct gpumem_compactor *c)
 {
 	gpumem_blocks_clear(c->blocks);
+	nodes_clear(c->full);
 	c->walked = false;
-	if (c->wrapped)
+	if (c->wrapped) {
 		c->moved = false;
+		c->missed = false;
+	}
 	c->wrapped = false;
 	/* Pages that were touched just now are not on the LRU yet. */
 	gpumem_drain_lru_batches();
+}
+
+/* After a pass. */
+static bool gpumem_compact_is_done(struct gpumem_compactor *c)
+{
+	if (c->moved)
+		c->idle = 0;
+	if (c->moved || !c->wrapped)
+		return false;
+	c->idle = c->missed ? c->idle + 1 : 0;
+	return !c->missed || c->idle >= GPUMEM_COMPACT_IDLE;
 }
 
 static void gpumem_compact_run(struct gpumem_compactor *c)
@@ -388,9 +412,10 @@ static void gpumem_compact_run(struct gpumem_compactor *c)
 		if (!whole)
 			return;
 
-		c->call->done = c->wrapped && !c->moved;
+		c->call->done = gpumem_compact_is_done(c);
 		gpumem_compact_begin_pass(c);
-		if (c->call->done || gpumem_compact_is_over(c))
+		/* What was missed is still there. */
+		if (c->call->done || c->idle || gpumem_compact_is_over(c))
 			return;
 	}
 }
@@ -442,6 +467,8 @@ int gpumem_device_compact(struct drm_device *dev,
 		c->object = 0;
 		c->index = 0;
 		c->moved = false;
+		c->missed = false;
+		c->idle = 0;
 		gpumem_compact_release(c);
 		gpumem_compact_begin_pass(c);
 	}

@@ -3,6 +3,7 @@
 #ifndef _GPUMEM_COMPACT_H_
 #define _GPUMEM_COMPACT_H_
 
+#include <linux/nodemask.h>
 #include <linux/types.h>
 
 struct drm_device;
@@ -27,6 +28,12 @@ struct gpumem_compactor {
 	bool wrapped;
 	/** @moved: a page has moved since the walk began at the first object. */
 	bool moved;
+	/** @missed: since then, what stayed might have moved at another time. */
+	bool missed;
+	/** @idle: times in a row that a walk came to the end with only @missed. */
+	unsigned int idle;
+	/** @full: nodes without a good place, in this pass. */
+	nodemask_t full;
 
 	/** @blocks: the blocks that the walk met. */
 	struct gpumem_blocks *blocks;
