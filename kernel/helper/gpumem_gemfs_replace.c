@@ -26,7 +26,9 @@ static int gpumem_gemfs_exchange(struct gpumem_object *bo, struct folio *src,
 	if (PageHWPoison(&src->page))
 		return -EHWPOISON;
 
-	folio_lock(src);
+	/* It may be locked for long, and our caller holds what others wait for. */
+	if (!folio_trylock(src))
+		return -EAGAIN;
 	index = src->index;
 	unmap_mapping_pages(mapping, index, 1, false);
 	/*

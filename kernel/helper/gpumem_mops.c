@@ -399,13 +399,18 @@ static int gpumem_mops_exchange(struct gpumem_object *bo, pgoff_t index,
 	if (PageHWPoison(src))
 		return -EHWPOISON;
 
+	/* It may be locked for long, and our caller holds what others wait for. */
+	if (!trylock_page(src))
+		return -EAGAIN;
 	/* Faults wait for the object's lock, so nobody writes. */
 	gpumem_mops_revoke(bo, index);
-	if (copy_mc_highpage(dst, src))
+	if (copy_mc_highpage(dst, src)) {
+		unlock_page(src);
 		return -EHWPOISON;
+	}
 	dst->index = index;
 	gpumem_mops_install(bo, dst);
-	gpumem_mops_release(bo, src);
+	gpumem_mops_release_locked(bo, src);
 	return 0;
 }
 
@@ -413,7 +418,7 @@ static int gpumem_mops_reback(struct gpumem_object *bo)
 {
 	pgoff_t i, n = gpumem_object_pages(bo);
 	struct page *src, *dst;
-	int ret;
+	int ret, result = 0;
 
 	for (i = 0; i < n; i++) {
 		src = bo->pages[i];
@@ -427,16 +432,21 @@ static int gpumem_mops_reback(struct gpumem_object *bo)
 		if (!dst)
 			return -ENOMEM;
 		ret = gpumem_mops_exchange(bo, i, src, dst);
-		if (ret) {
+		if (ret)
 			__free_page(dst);
-			return ret;
+		/* One page in use does not keep the others from moving. */
+		if (ret == -EAGAIN) {
+			result = ret;
+			continue;
 		}
+		if (ret)
+			return ret;
 		gpumem_object_count_move(bo);
 		trace_gpumem_migrate(bo->id, i, page_to_pfn(src),
 				     page_to_pfn(dst), 0);
 		cond_resched();
 	}
-	return 0;
+	return result;
 }
 
 /* What struct page has of us while a page is in a slot. */
