@@ -198,6 +198,7 @@ void gpumem_compact_wait(void)
 void gpumem_compact_fini(void)
 {
 	cancel_delayed_work_sync(&gpumem_compact_release_work);
+	gpumem_compact_put_end();
 	if (gpumem_compactor)
 		gpumem_compact_release(gpumem_compactor);
 	gpumem_compactor_destroy(gpumem_compactor);

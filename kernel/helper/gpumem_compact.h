@@ -63,6 +63,7 @@ void gpumem_compact_last(struct gpumem_compaction *last);
 bool gpumem_compact_is_over(struct gpumem_compactor *c);
 bool gpumem_compact_get(struct gpumem_object *bo);
 void gpumem_compact_put(struct gpumem_object *bo);
+void gpumem_compact_put_end(void);
 void gpumem_compact_walk(struct gpumem_compactor *c);
 
 #endif /* _GPUMEM_COMPACT_H_ */

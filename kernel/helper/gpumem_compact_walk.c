@@ -3,10 +3,14 @@
  * The first half of a pass of our own compaction: in which page blocks do our pages
  * lie? Changes nothing but the table and the place where the next call goes on.
  */
+#include <linux/kref.h>
 #include <linux/ktime.h>
+#include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/refcount.h>
 #include <linux/sched/signal.h>
+#include <linux/workqueue.h>
 
 #include <drm/drm_device.h>
 #include <drm/drm_drv.h>
@@ -29,6 +33,9 @@ bool gpumem_compact_is_over(struct gpumem_compactor *c)
 	return c->call->moved >= c->call->pages || signal_pending(current) ||
 	       (c->deadline && ktime_get_ns() >= c->deadline);
 }
+
+/* Objects of which the last reference was ours, with that reference. */
+static LLIST_HEAD(gpumem_compact_last_refs);
 
 /**
  * gpumem_compact_get - take a reference on an object
@@ -56,18 +63,51 @@ bool gpumem_compact_get(struct gpumem_object *bo)
 	return false;
 }
 
+static void gpumem_compact_put_now(struct work_struct *work)
+{
+	struct llist_node *first = llist_del_all(&gpumem_compact_last_refs);
+	struct gpumem_object *bo, *next;
+
+	llist_for_each_entry_safe(bo, next, first, last_ref) {
+		struct drm_device *dev = bo->base.dev;
+		struct module *driver = dev->driver->fops->owner;
+
+		drm_gem_object_put(&bo->base);
+		drm_dev_put(dev);
+		module_put(driver);
+		cond_resched();
+	}
+}
+
+static DECLARE_WORK(gpumem_compact_put_work, gpumem_compact_put_now);
+
 /**
  * gpumem_compact_put - undo gpumem_compact_get()
  * @bo: the object
+ *
+ * Does not free it, which takes longer than a call may have, and waits for locks.
  */
 void gpumem_compact_put(struct gpumem_object *bo)
 {
 	struct drm_device *dev = bo->base.dev;
 	struct module *driver = dev->driver->fops->owner;
 
-	drm_gem_object_put(&bo->base);
+	if (!refcount_dec_not_one(&bo->base.refcount.refcount)) {
+		/* What belongs to the reference goes with it. */
+		llist_add(&bo->last_ref, &gpumem_compact_last_refs);
+		queue_work(gpumem_revoke_queue, &gpumem_compact_put_work);
+		return;
+	}
 	drm_dev_put(dev);
 	module_put(driver);
+}
+
+/**
+ * gpumem_compact_put_end - wait for what gpumem_compact_put() has left to do
+ */
+void gpumem_compact_put_end(void)
+{
+	flush_work(&gpumem_compact_put_work);
 }
 
 /*

@@ -13,6 +13,7 @@
 #include <linux/atomic.h>
 #include <linux/iosys-map.h>
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
@@ -86,6 +87,9 @@ struct gpumem_object {
 
 	/** @link: in the list of all objects; protected by the list's lock. */
 	struct list_head link;
+
+	/** @last_ref: for whoever puts the last reference; see gpumem_compact_walk.c. */
+	struct llist_node last_ref;
 
 	/**
 	 * @lock: protects @pins, @resident, @pages and the residency of every
