@@ -465,8 +465,7 @@ int gpumem_device_compact(struct drm_device *dev,
 
 	if (c->dev != dev) {
 		c->dev = dev;
-		c->object = 0;
-		c->index = 0;
+		gpumem_compact_walk_anew(c);
 		c->moved = false;
 		c->missed = false;
 		c->idle = 0;

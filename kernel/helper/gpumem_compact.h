@@ -18,7 +18,7 @@ struct page;
 struct gpumem_compactor {
 	/** @dev: whose objects are compacted; only compared. NULL: everybody's. */
 	struct drm_device *dev;
-	/** @object: id of the object at which the walk goes on. */
+	/** @object: id of the object at which the walk was last. */
 	u64 object;
 	/** @index: the slot there. */
 	pgoff_t index;
@@ -65,5 +65,6 @@ bool gpumem_compact_get(struct gpumem_object *bo);
 void gpumem_compact_put(struct gpumem_object *bo);
 void gpumem_compact_put_end(void);
 void gpumem_compact_walk(struct gpumem_compactor *c);
+void gpumem_compact_walk_anew(struct gpumem_compactor *c);
 
 #endif /* _GPUMEM_COMPACT_H_ */

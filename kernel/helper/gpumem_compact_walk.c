@@ -19,7 +19,7 @@
 #include "gpumem_compact.h"
 #include "gpumem_internal.h"
 
-/* Slots that are looked at between two looks at the clock. */
+/* Slots, or objects, that are looked at between two looks at the clock. */
 #define GPUMEM_COMPACT_WALK	256
 
 /**
@@ -110,30 +110,65 @@ void gpumem_compact_put_end(void)
 	flush_work(&gpumem_compact_put_work);
 }
 
-/*
- * The next object to be walked, with a reference; @last, which has one, keeps its
- * place in the list. Without it, where the last call has stopped.
- */
-static struct gpumem_object *gpumem_compact_next(struct gpumem_compactor *c,
-						 struct gpumem_object *last)
+static bool gpumem_compact_looks_at(const struct gpumem_compactor *c,
+				    const struct gpumem_object *bo)
+{
+	return bo->movable && READ_ONCE(bo->resident) &&
+	       (!c->dev || bo->base.dev == c->dev);
+}
+
+/* The next object to be walked, with a reference; NULL at the end, or of the call. */
+static struct gpumem_object *gpumem_compact_next(struct gpumem_compactor *c)
 {
 	struct gpumem_manager *mgr = &gpumem_manager;
+	unsigned int passed = 0;
 	struct gpumem_object *bo;
 
 	mutex_lock(&mgr->lock);
-	bo = list_prepare_entry(last, &mgr->objects, link);
-	list_for_each_entry_continue(bo, &mgr->objects, link) {
-		if (bo->id < c->object || !bo->movable ||
-		    (c->dev && bo->base.dev != c->dev) ||
-		    !READ_ONCE(bo->resident))
+	if (!mgr->walk)
+		mgr->walk = mgr->objects.next;
+	while (mgr->walk != &mgr->objects) {
+		bo = list_entry(mgr->walk, struct gpumem_object, link);
+		mgr->walk = bo->link.next;
+		if (gpumem_compact_looks_at(c, bo) && gpumem_compact_get(bo)) {
+			mutex_unlock(&mgr->lock);
+			return bo;
+		}
+		if (++passed % GPUMEM_COMPACT_WALK)
 			continue;
-		if (gpumem_compact_get(bo))
-			goto out_unlock;
+		/* Others wait for the lock, and there may be many. */
+		mutex_unlock(&mgr->lock);
+		if (gpumem_compact_is_over(c))
+			return NULL;
+		cond_resched();
+		mutex_lock(&mgr->lock);
 	}
-	bo = NULL;
-out_unlock:
+	mgr->walk = NULL;
 	mutex_unlock(&mgr->lock);
-	return bo;
+	c->object = 0;
+	c->index = 0;
+	c->walked = true;
+	c->wrapped = true;
+	return NULL;
+}
+
+/* The next walk, or what is left of this one, begins here. */
+static void gpumem_compact_walk_from(struct list_head *link)
+{
+	mutex_lock(&gpumem_manager.lock);
+	gpumem_manager.walk = link;
+	mutex_unlock(&gpumem_manager.lock);
+}
+
+/**
+ * gpumem_compact_walk_anew - the next walk begins at the first object
+ * @c: the compaction
+ */
+void gpumem_compact_walk_anew(struct gpumem_compactor *c)
+{
+	gpumem_compact_walk_from(NULL);
+	c->object = 0;
+	c->index = 0;
 }
 
 /* Returns false if the walk cannot go on in this call, or in this pass. */
@@ -175,22 +210,20 @@ static bool gpumem_compact_walk_object(struct gpumem_compactor *c,
  */
 void gpumem_compact_walk(struct gpumem_compactor *c)
 {
-	struct gpumem_object *bo, *next;
+	struct gpumem_object *bo;
+	bool whole;
 
-	for (bo = gpumem_compact_next(c, NULL); bo; bo = next) {
+	while ((bo = gpumem_compact_next(c))) {
 		/* Another one is there by now. */
 		if (bo->id != c->object)
 			c->index = 0;
 		c->object = bo->id;
-		if (!gpumem_compact_walk_object(c, bo)) {
-			gpumem_compact_put(bo);
-			return;
-		}
-		next = gpumem_compact_next(c, bo);
+		whole = gpumem_compact_walk_object(c, bo);
+		/* With our reference it is in the list. */
+		if (!whole)
+			gpumem_compact_walk_from(&bo->link);
 		gpumem_compact_put(bo);
+		if (!whole || gpumem_compact_is_over(c))
+			return;
 	}
-	c->object = 0;
-	c->index = 0;
-	c->walked = true;
-	c->wrapped = true;
 }

@@ -187,6 +187,12 @@ struct gpumem_manager {
 	/** @objects: every object. One in the list is not yet freed. */
 	struct list_head objects;
 
+	/**
+	 * @walk: where our own compaction goes on in @objects, which is its end;
+	 * NULL: at the first. No reference: an object that goes moves it on.
+	 */
+	struct list_head *walk;
+
 	/** @last_id: the last &gpumem_object.id. */
 	u64 last_id;
 };

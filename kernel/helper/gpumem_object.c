@@ -140,6 +140,8 @@ void gpumem_object_free(struct drm_gem_object *obj)
 	gpumem_idle_forget(bo);
 
 	mutex_lock(&mgr->lock);
+	if (mgr->walk == &bo->link)
+		mgr->walk = bo->link.next;
 	list_del(&bo->link);
 	mutex_unlock(&mgr->lock);
 
