@@ -170,9 +170,12 @@ unsigned long gpumem_compact_give_back(void)
 /* Nobody has gone on where the last call stopped. */
 static void gpumem_compact_work(struct work_struct *work)
 {
-	/* Or somebody does just now. */
-	if (!mutex_trylock(&gpumem_compact_lock))
+	/* Or somebody does just now, or only reads the result of the last one. */
+	if (!mutex_trylock(&gpumem_compact_lock)) {
+		schedule_delayed_work(to_delayed_work(work),
+				      GPUMEM_COMPACT_HELD_JIFFIES);
 		return;
+	}
 	gpumem_compact_release(gpumem_compactor);
 	mutex_unlock(&gpumem_compact_lock);
 }
