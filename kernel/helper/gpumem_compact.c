@@ -68,7 +68,9 @@
 static DEFINE_MUTEX(gpumem_compact_lock);
 /* A call is under way; others that take the lock have it for a moment only. */
 static atomic_t gpumem_compact_busy;
-/* Both protected by it. */
+/* Somebody who must not wait for the end of its budget waits for it. */
+static atomic_t gpumem_compact_waiters;
+/* Both protected by the lock. */
 static struct gpumem_compactor *gpumem_compactor;
 static struct gpumem_compaction gpumem_compact_result;
 
@@ -183,13 +185,25 @@ static void gpumem_compact_work(struct work_struct *work)
 static DECLARE_DELAYED_WORK(gpumem_compact_release_work, gpumem_compact_work);
 
 /**
- * gpumem_compact_wait - wait for a compaction that is under way
+ * gpumem_compact_is_waited_for - does somebody wait for the call to end?
+ *
+ * Returns: true if it has to end early.
+ */
+bool gpumem_compact_is_waited_for(void)
+{
+	return atomic_read(&gpumem_compact_waiters);
+}
+
+/**
+ * gpumem_compact_wait - have a compaction that is under way end, and wait for it
  *
  * For memory that is about to go. None of its pages is held afterwards.
  */
 void gpumem_compact_wait(void)
 {
+	atomic_inc(&gpumem_compact_waiters);
 	mutex_lock(&gpumem_compact_lock);
+	atomic_dec(&gpumem_compact_waiters);
 	if (gpumem_compactor)
 		gpumem_compact_release(gpumem_compactor);
 	mutex_unlock(&gpumem_compact_lock);
@@ -433,7 +447,8 @@ static void gpumem_compact_run(struct gpumem_compactor *c)
  * Moves pages from the emptiest page blocks that hold nothing else into fuller ones,
  * without waiting for the kernel to want a block. Goes on where the last call has
  * stopped, so that calls with a small budget, once a frame, come as far as one with a
- * large one. A signal ends it early, as if time were up. A call looks at 256 slots or
+ * large one. A signal ends it early, as if time were up, and so does memory that is
+ * about to be removed. A call looks at 256 slots or
  * moves a page even if the time is too short for it; what it has to put back at the
  * end, too, is not counted.
  *

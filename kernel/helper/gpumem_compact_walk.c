@@ -23,7 +23,7 @@
 #define GPUMEM_COMPACT_WALK	256
 
 /**
- * gpumem_compact_is_over - is the budget used up, or does a signal wait?
+ * gpumem_compact_is_over - is the budget used up, or does a signal or somebody wait?
  * @c: the compaction, with a call under way
  *
  * Returns: true if the call has to end.
@@ -31,6 +31,7 @@
 bool gpumem_compact_is_over(struct gpumem_compactor *c)
 {
 	return c->call->moved >= c->call->pages || signal_pending(current) ||
+	       gpumem_compact_is_waited_for() ||
 	       (c->deadline && ktime_get_ns() >= c->deadline);
 }
 
