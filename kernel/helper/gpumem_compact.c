@@ -363,6 +363,8 @@ static void gpumem_compact_block(struct gpumem_compactor *c,
 
 	/* Later, unless something stays for now; then it may be filled up. */
 	later = !ret || ret == -ENOSPC || ret == -EINTR;
+	if (!later && ret != -EHWPOISON)
+		c->missed = true;
 	block->ours = block->used;
 	block->fresh = false;
 	block->state = later ? GPUMEM_BLOCK_FOUND : GPUMEM_BLOCK_KEPT;

@@ -181,8 +181,10 @@ static bool gpumem_compact_walk_object(struct gpumem_compactor *c,
 
 	while (c->index < n) {
 		/* What is pinned or busy is looked at in the next pass. */
-		if (!mutex_trylock(&bo->lock))
+		if (!mutex_trylock(&bo->lock)) {
+			c->missed = true;
 			return true;
+		}
 		end = bo->pins ? c->index :
 			min(n, c->index + GPUMEM_COMPACT_WALK);
 		for (; c->index < end; c->index++) {

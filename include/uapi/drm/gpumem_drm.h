@@ -257,8 +257,8 @@ struct drm_gpumem_stats {
  * may not move, as those of pinned buffers, stay.
  *
  * For CAP_SYS_ADMIN, as whoever uses a page that moves waits for it. One call
- * compacts at a time. A signal ends a call early, as if time were up, and it
- * succeeds with what it has done. The time is looked at between two pages, and between
+ * compacts at a time. A signal, or memory that is about to be removed, ends a call
+ * early, as if time were up, and it succeeds with what it has done. The time is looked at between two pages, and between
  * two times 256 pages that are only looked at; what a call gives back at its end comes
  * on top.
  *
@@ -277,8 +277,9 @@ struct drm_gpumem_compact {
 	/** @flags: must be 0. */
 	__u32 flags;
 	/**
-	 * @done: out: 1 if no block is left that could be made free for now. Must be
-	 * 0 on entry, as all that follows.
+	 * @done: out: 1 if no block is left that could be made free for now. What is
+	 * busy, or has no room to go to, does not count as that before the third call
+	 * in a row that finds nothing else. Must be 0 on entry, as all that follows.
 	 */
 	__u32 done;
 	/** @pages_moved: out: pages moved. */
