@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/pageblock-flags.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "gpumem_blocks.h"
@@ -267,6 +268,7 @@ unsigned int gpumem_blocks_count_free(struct gpumem_blocks *blocks)
 			continue;
 		block->fresh = false;
 		count += !gpumem_block_count_used(block->number);
+		cond_resched();
 	}
 	return count;
 }
