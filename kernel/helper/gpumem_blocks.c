@@ -250,7 +250,7 @@ void gpumem_blocks_took(struct gpumem_blocks *blocks, struct page *page)
 }
 
 /**
- * gpumem_blocks_count_free - how many blocks that were left are free now?
+ * gpumem_blocks_count_free - how many blocks that were emptied are free now?
  * @blocks: the table
  *
  * Each is counted once. What is held counts as free.

@@ -41,7 +41,7 @@ struct gpumem_block {
 	s16 node;
 	/** @state: &enum gpumem_block_state. */
 	u8 state;
-	/** @fresh: left since gpumem_blocks_count_free() was called last. */
+	/** @fresh: emptied since gpumem_blocks_count_free() was called last. */
 	bool fresh;
 };
 

@@ -23,6 +23,7 @@
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/gfp.h>
+#include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -46,6 +47,9 @@
 #define GPUMEM_COMPACT_HELD		8192
 #define GPUMEM_COMPACT_HELD_SHARE	32
 #define GPUMEM_COMPACT_HELD_JIFFIES	max(HZ / 10, 1)
+
+/* What is known of a block is not worth much after so long. */
+#define GPUMEM_COMPACT_STALE_JIFFIES	HZ
 
 /* A call that is not done after so many passes is better made again. */
 #define GPUMEM_COMPACT_PASSES	4
@@ -330,6 +334,7 @@ out_put:
 static void gpumem_compact_block(struct gpumem_compactor *c,
 				 struct gpumem_block *block)
 {
+	u64 moved = c->call->moved;
 	int i, count, ret = 0;
 	bool later;
 
@@ -340,7 +345,6 @@ static void gpumem_compact_block(struct gpumem_compactor *c,
 		return;
 	}
 	block->state = GPUMEM_BLOCK_LEFT;
-	block->fresh = true;
 	block->used = count;
 	for (i = 0; i < count && !ret; i++) {
 		ret = gpumem_compact_page(c, block, c->pages[i]);
@@ -358,15 +362,17 @@ static void gpumem_compact_block(struct gpumem_compactor *c,
 	/* The next call searches on with those that this one has seen. */
 	if (ret != -EINTR && c->held_count >= c->held_max / 2)
 		gpumem_compact_release(c);
-	if (!block->used)
+	if (!block->used) {
+		/* It may have been free before, or its owner has freed the rest. */
+		block->fresh = c->call->moved > moved;
 		return;
+	}
 
 	/* Later, unless something stays for now; then it may be filled up. */
 	later = !ret || ret == -ENOSPC || ret == -EINTR;
 	if (!later && ret != -EHWPOISON)
 		c->missed = true;
 	block->ours = block->used;
-	block->fresh = false;
 	block->state = later ? GPUMEM_BLOCK_FOUND : GPUMEM_BLOCK_KEPT;
 	if (ret == -ENOSPC)
 		node_set(block->node, c->full);
@@ -492,6 +498,13 @@ int gpumem_device_compact(struct drm_device *dev,
 		gpumem_compact_release(c);
 		gpumem_compact_begin_pass(c);
 	}
+	if (c->walked && time_after(jiffies, c->last + GPUMEM_COMPACT_STALE_JIFFIES)) {
+		bool rest = !c->wrapped;
+
+		gpumem_compact_begin_pass(c);
+		/* The blocks that are forgotten here are not met in this walk. */
+		c->missed |= rest;
+	}
 	compaction->moved = 0;
 	compaction->freed = 0;
 	compaction->scanned = 0;
@@ -501,6 +514,7 @@ int gpumem_device_compact(struct drm_device *dev,
 		start + min(compaction->time_ns, (u64)KTIME_MAX) : 0;
 	gpumem_compact_run(c);
 	c->call = NULL;
+	c->last = jiffies;
 	if (c->held_count) {
 		/* From now on, if it is under way already. */
 		cancel_delayed_work(&gpumem_compact_release_work);

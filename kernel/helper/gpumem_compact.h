@@ -48,6 +48,8 @@ struct gpumem_compactor {
 
 	/** @call: budget and result of the call that is under way. */
 	struct gpumem_compaction *call;
+	/** @last: jiffies when the last call ended. */
+	unsigned long last;
 	/** @deadline: its end by ktime_get_ns(), or 0. */
 	u64 deadline;
 };
