@@ -47,7 +47,7 @@ static LLIST_HEAD(gpumem_compact_last_refs);
  * the object in the list, or with a page locked that it has in a slot: whoever drops
  * the last of the other references waits for that lock then, and holds these still.
  *
- * Returns: false if the object or the driver is about to go.
+ * Returns: false if the object, the device or the driver is about to go.
  */
 bool gpumem_compact_get(struct gpumem_object *bo)
 {
@@ -56,10 +56,12 @@ bool gpumem_compact_get(struct gpumem_object *bo)
 
 	if (!try_module_get(driver))
 		return false;
-	drm_dev_get(dev);
+	if (!kref_get_unless_zero(&dev->ref))
+		goto err_module;
 	if (kref_get_unless_zero(&bo->base.refcount))
 		return true;
 	drm_dev_put(dev);
+err_module:
 	module_put(driver);
 	return false;
 }
