@@ -31,6 +31,7 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
+#include "../store/gpumem_store.h"
 #include "gpumem_blocks.h"
 #include "gpumem_compact.h"
 #include "gpumem_internal.h"
@@ -522,6 +523,9 @@ int gpumem_device_compact(struct drm_device *dev,
 				      GPUMEM_COMPACT_HELD_JIFFIES);
 	}
 	gpumem_compact_result = *compaction;
+	/* The store's pages become fewer as well, by its own worker. */
+	if (gpumem_store_pages())
+		gpumem_store_wake_packer();
 
 out_unlock:
 	mutex_unlock(&gpumem_compact_lock);
