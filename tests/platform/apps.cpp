@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "platform/apps.hpp"
 
+#include "platform/chance.hpp"
 #include "platform/contents.hpp"
 #include "platform/process.hpp"
 #include "support/system.hpp"
@@ -10,7 +11,6 @@
 #include <unistd.h>
 
 #include <new>
-#include <random>
 #include <set>
 
 namespace platform {
@@ -51,7 +51,7 @@ private:
 // Works on a part of its memory more than on the rest, as programs do.
 void app(const Shared &shared, const Contents &contents, std::size_t bytes,
          std::uint64_t seed) {
-    std::mt19937_64 random(seed);
+    Random random(seed);
     const Memory memory(bytes);
     const auto end = Clock::now() + 15s + std::chrono::seconds(random() % 45);
     for (std::size_t at = 0; at < memory.pages() && !shared.stop; ++at)
@@ -69,8 +69,8 @@ void app(const Shared &shared, const Contents &contents, std::size_t bytes,
 } // namespace
 
 void run_apps(const Options &options, Shared &shared) {
-    std::mt19937_64 random(options.seed + 1);
-    const Contents contents(options.seed + 1);
+    Random random(seed_of(options.seed, Of::apps));
+    const Contents contents(seed_of(options.seed, Of::contents));
     const auto mean = static_cast<std::size_t>(
         APPS_PART / APPS * static_cast<double>(options.memory));
     std::set<pid_t> running;
@@ -97,8 +97,8 @@ void run_apps(const Options &options, Shared &shared) {
 }
 
 void run_forks(const Options &options, Shared &shared) {
-    std::mt19937_64 random(options.seed + 2);
-    const Contents contents(options.seed + 2);
+    Random random(seed_of(options.seed, Of::forks));
+    const Contents contents(seed_of(options.seed, Of::contents));
     while (!shared.stop) {
         const std::size_t bytes = (64 + random() % 960) * 1024 / PAGE * PAGE;
         const pid_t child = start(Oom::soon, [&] {

@@ -18,7 +18,7 @@ std::span<unsigned char> bytes_of(Page &page) {
     return {reinterpret_cast<unsigned char *>(page.data()), sizeof(page)};
 }
 
-void write_text(Page &page, std::mt19937_64 &random) {
+void write_text(Page &page, Random &random) {
     const auto bytes = bytes_of(page);
     for (std::size_t at = 0; at < bytes.size();) {
         const auto word = LETTERS[random() % LETTERS.size()];
@@ -31,7 +31,7 @@ void write_text(Page &page, std::mt19937_64 &random) {
 }
 
 // Smooth colours with noise in the lowest bits: four bytes a pixel.
-void write_image(Page &page, std::mt19937_64 &random) {
+void write_image(Page &page, Random &random) {
     const auto bytes = bytes_of(page);
     std::array<double, 3> colour{}, slope{};
     for (std::size_t at = 0; at < bytes.size(); at += 4) {
@@ -49,14 +49,14 @@ void write_image(Page &page, std::mt19937_64 &random) {
     }
 }
 
-void write_noise(Page &page, std::mt19937_64 &random) {
+void write_noise(Page &page, Random &random) {
     std::ranges::generate(page, random);
 }
 
 } // namespace
 
 Contents::Contents(std::uint64_t seed) {
-    std::mt19937_64 random(seed);
+    Random random(seed);
     for (Page &page : text_)
         write_text(page, random);
     for (Page &page : image_)
@@ -98,7 +98,7 @@ std::uint64_t Contents::checksum(const std::uint64_t *page) {
     return sum;
 }
 
-Kind Contents::random_kind(std::mt19937_64 &random) {
+Kind Contents::random_kind(Random &random) {
     constexpr std::array<Kind, 20> OFTEN = {
         Kind::zero,  Kind::zero,  Kind::same,  Kind::text,  Kind::text,
         Kind::text,  Kind::text,  Kind::text,  Kind::image, Kind::image,

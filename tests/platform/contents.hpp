@@ -3,10 +3,11 @@
 // programs and textures have them.
 #pragma once
 
+#include "platform/chance.hpp"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <random>
 #include <span>
 
 namespace platform {
@@ -28,7 +29,7 @@ public:
     static std::uint64_t checksum(const std::uint64_t *page);
 
     // A kind as often as devices have it.
-    static Kind random_kind(std::mt19937_64 &random);
+    static Kind random_kind(Random &random);
 
 private:
     static constexpr std::size_t PATTERNS = 16;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "platform/gpu.hpp"
 
+#include "platform/chance.hpp"
 #include "platform/contents.hpp"
 #include "platform/process.hpp"
 #include "support/signal_guard.hpp"
@@ -11,7 +12,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <random>
 #include <vector>
 
 namespace platform {
@@ -30,8 +30,11 @@ constexpr double SCENE_PART = 0.33, SCENES_DIFFER = 0.05, LOADING_PART = 0.52;
 constexpr unsigned LOADED_EVERY = 6;     // scenes
 constexpr std::size_t MOST_PAGES = 1024; // of a buffer
 constexpr std::size_t SIDE_BY_SIDE = 32; // buffers filled together, at most
-constexpr std::size_t READ_EVERY = 32;   // pages filled of each
-constexpr int READ_IN_A_TURN = 2;        // buffers
+constexpr std::size_t LOOK_EVERY = 32;   // pages filled of each
+// Buffers of which some pages are read, and how much of that may be made up
+// for.
+constexpr auto READ_EVERY = 25ms;
+constexpr auto MOST_BEHIND = 1s;
 constexpr std::size_t PAGES_READ_AT_ONCE = 64;
 constexpr auto TURN = 20ms;
 constexpr auto LOADING = 6s;
@@ -51,6 +54,8 @@ struct Buffer {
     gpumem::Bo bo;
     gpumem::Mapping map;
     std::vector<std::uint64_t> sums; // of the pages filled so far
+    std::uint64_t number = 0;
+    std::uint64_t chance = 0; // of its own
     Kind kind = Kind::zero;
     std::size_t life = 0;
     Clock::time_point dies;
@@ -68,8 +73,11 @@ struct Buffer {
 class Gpu {
 public:
     Gpu(const Options &options, Shared &shared)
-        : options_(options), shared_(shared), random_(options.seed),
-          contents_(options.seed), device_(gpumem::Device::open()) {}
+        : options_(options), shared_(shared),
+          scenes_(seed_of(options.seed, Of::scenes)),
+          reads_(seed_of(options.seed, Of::reads)),
+          contents_(seed_of(options.seed, Of::contents)),
+          device_(gpumem::Device::open()) {}
 
     void turn() {
         const auto now = Clock::now();
@@ -79,35 +87,33 @@ public:
         while (bytes_ < target_ && !shared_.stop && !short_of_memory_)
             make_some();
         short_of_memory_ = false;
-        for (int i = 0; i < READ_IN_A_TURN; ++i)
-            touch_some();
+        read_what_is_due();
         if (options_.cold)
             advise();
         tell();
     }
 
 private:
-    double evenly() {
-        return std::uniform_real_distribution<double>(0, 1)(random_);
-    }
-
     // Another size of all, and a part of what was there is not needed any more:
     // with it go pages that lie between those that stay.
     void next_scene() {
         const bool loading = scene_++ % LOADED_EVERY == 0;
         const double part =
             loading ? LOADING_PART
-                    : SCENE_PART + SCENES_DIFFER * (2 * evenly() - 1);
+                    : SCENE_PART + SCENES_DIFFER * (2 * evenly(scenes_) - 1);
         target_ = static_cast<std::uint64_t>(
             part * static_cast<double>(options_.memory));
         scene_ends_ = Clock::now() + LOADING;
         if (!loading)
             scene_ends_ += std::chrono::duration_cast<Clock::duration>(
-                SCENE_AT_LEAST - LOADING + Seconds(SCENE_LONGER * evenly()));
+                SCENE_AT_LEAST - LOADING +
+                Seconds(SCENE_LONGER * evenly(scenes_)));
         const double too_much =
             1 - static_cast<double>(target_) / static_cast<double>(bytes_ + 1);
         drop([&](const Buffer &b) {
-            return evenly() < std::max(too_much, b.life == KEPT ? 0 : 0.2);
+            Random random(mixed(b.chance, scene_));
+            return evenly(random) <
+                   std::max(too_much, b.life == KEPT ? 0 : 0.2);
         });
         shared_.scenes = scene_;
     }
@@ -123,7 +129,7 @@ private:
     }
 
     // The kind of life of which there is least, so that all are made at a time.
-    std::size_t wanted_life() {
+    std::size_t wanted_life(Random &random) {
         const auto lack = [&](std::size_t life) {
             return LIVES[life].part * static_cast<double>(target_) -
                    static_cast<double>(in_life_[life]);
@@ -133,26 +139,35 @@ private:
             if (lack(life) > lack(most))
                 most = life;
         // Now and then another one: neighbours with different lives.
-        return evenly() < 0.5 ? most : random_() % LIVES.size();
+        return evenly(random) < 0.5 ? most : random() % LIVES.size();
     }
 
+    // Buffer n is always the same but for its life, of which there is to be
+    // enough of each kind at any time.
     Buffer made() {
-        // As many of 4 to 8 KiB as of 2 to 4 MiB.
-        const double pages = std::exp2(evenly() * std::log2(MOST_PAGES));
         Buffer buffer;
+        buffer.number = made_;
+        buffer.chance =
+            mixed(seed_of(options_.seed, Of::buffers), buffer.number);
+        Random random(buffer.chance);
+        // As many of 4 to 8 KiB as of 2 to 4 MiB.
+        const double pages = std::exp2(evenly(random) * std::log2(MOST_PAGES));
         buffer.bo = device_.create(static_cast<std::uint64_t>(pages) * PAGE);
         buffer.map = buffer.bo.map();
-        buffer.kind = Contents::random_kind(random_);
-        buffer.life = wanted_life();
-        buffer.goes_cold = buffer.life && evenly() < 0.6;
+        buffer.kind = Contents::random_kind(random);
+        const bool seldom = evenly(random) < 0.6;
+        const double lives = -std::log(1 - evenly(random)); // of the mean
+        buffer.life = wanted_life(random);
+        buffer.goes_cold = buffer.life && seldom;
         buffer.sums.reserve(buffer.pages());
         const double mean = LIVES[buffer.life].mean.count();
         buffer.touched = Clock::now();
         buffer.dies =
-            buffer.touched + std::chrono::duration_cast<Clock::duration>(
-                                 Seconds(-mean * std::log(1 - evenly())));
+            buffer.touched +
+            std::chrono::duration_cast<Clock::duration>(Seconds(mean * lives));
         bytes_ += buffer.map.size();
         in_life_[buffer.life] += buffer.map.size();
+        made_++;
         shared_.buffers_made++;
         return buffer;
     }
@@ -167,8 +182,8 @@ private:
                 if (page < buffers_[i].pages() && !buffers_[i].refused)
                     fill(buffers_[i], page);
             // What is there is used meanwhile.
-            if (page % READ_EVERY == 0)
-                touch_some();
+            if (page % LOOK_EVERY == 0)
+                read_what_is_due();
         }
         short_of_memory_ = std::ranges::any_of(buffers_, &Buffer::refused);
         drop([](const Buffer &b) { return b.refused; });
@@ -190,21 +205,28 @@ private:
             buffer.refused = true;
             return;
         }
-        buffer.sums.push_back(
-            contents_.fill(buffer.page(page), buffer.kind, number_++));
+        buffer.sums.push_back(contents_.fill(
+            buffer.page(page), buffer.kind, buffer.number * MOST_PAGES + page));
         shared_.pages_filled++;
+    }
+
+    void read_what_is_due() {
+        const auto now = Clock::now();
+        for (next_read_ = std::max(next_read_, now - MOST_BEHIND);
+             next_read_ <= now && !shared_.stop; next_read_ += READ_EVERY)
+            touch_some();
     }
 
     void touch_some() {
         if (buffers_.empty())
             return;
-        Buffer &buffer = buffers_[random_() % buffers_.size()];
+        Buffer &buffer = buffers_[reads_() % buffers_.size()];
         // The cold are seldom wanted.
-        if (buffer.cold && evenly() < 0.5)
+        if (buffer.cold && evenly(reads_) < 0.5)
             return;
         const std::size_t count =
             std::min(PAGES_READ_AT_ONCE, buffer.sums.size());
-        const std::size_t start = random_() % (buffer.sums.size() - count + 1);
+        const std::size_t start = reads_() % (buffer.sums.size() - count + 1);
         for (std::size_t at = start; at < start + count; ++at)
             verify(buffer, at);
         buffer.touched = Clock::now();
@@ -252,16 +274,18 @@ private:
 
     const Options &options_;
     Shared &shared_;
-    std::mt19937_64 random_;
+    Random scenes_;
+    Random reads_;
     Contents contents_;
     gpumem::Device device_;
     std::vector<Buffer> buffers_;
     std::array<std::uint64_t, LIVES.size()> in_life_{};
     std::uint64_t bytes_ = 0;
     std::uint64_t target_ = 0;
-    std::uint64_t number_ = 0; // of the next page
+    std::uint64_t made_ = 0;
     unsigned scene_ = 0;
     Clock::time_point scene_ends_;
+    Clock::time_point next_read_;
     bool short_of_memory_ = false;
 };
 

@@ -87,6 +87,18 @@ class Shown(unittest.TestCase):
         self.assertNotIn("memory of the store", text)
         self.assertEqual({line.count("|") for line in text.splitlines() if line.startswith("|")}, {4})
 
+    def test_says_in_which_work_the_settings_differ(self):
+        ends = [{**END, "forks": forks, "compiled": 20, "buffers_made": made} for forks, made in ((50, 100), (44, 91))]
+        runs = {name: [sample(10), sample(20), end] for name, end in zip(("unmovable", "whole"), ends)}
+        text = table.document(self.result(**runs))
+        self.assertIn("| processes forked | 50 | 44 |", text)
+        self.assertIn("Warning: the load differs by more than 10 % in processes forked (12 % less by whole than by unmovable).", text)
+        self.assertNotIn("Warning", table.document(self.result(unmovable=runs["unmovable"])))
+
+    def test_a_balloon_is_inflated_when_the_guest_gave_more_than_before(self):
+        self.assertEqual(table.inflations({"balloon": {"given": [[8.0, 0], [20.0, 40], [31.0, 10], [44.0, 50]]}}), 2)
+        self.assertEqual(table.inflations({}), 0)
+
     def test_plots_are_well_formed_with_a_line_for_each_setting(self):
         runs = {"unmovable": [sample(0), sample(10), END], "hybrid": [sample(0), sample(10, moved=9), END]}
         files = plot.files(self.result(**runs), runs)

@@ -46,6 +46,25 @@ def _steps(found):
     return None if all(value is None for value in values) else " / ".join(_plain(".3g")(value) for value in values)
 
 
+def inflations(found):
+    """How often the guest had given more to the balloon than the time before."""
+    given = [0, *(mib for _, mib in (found.get("balloon") or {}).get("given", ()))]
+    return sum(now > before for before, now in zip(given, given[1:]))
+
+
+# What the load did from start to end; where settings differ in it they did not have the same load.
+WORK = (
+    ("buffers made", _path("end", "buffers_made"), _plain("d")),
+    ("pages filled", _path("end", "pages_filled"), _plain("d")),
+    ("pages verified", _path("end", "pages_verified"), _plain("d")),
+    ("files read, MiB", _path("end", "bytes_read"), _mib),
+    ("processes forked", _path("end", "forks"), _plain("d")),
+    ("programs that ended", _path("end", "apps_ended"), _plain("d")),
+    ("sources compiled", _path("end", "compiled"), _plain("d")),
+    ("balloon inflated, times", inflations, _plain("d")),
+)
+MOST_APART = 0.10
+
 # (what, how to look it up, how to write it)
 ROWS = (
     *((f"success on demand, order {order}", _path("probes", order, "share"), _share) for order in numbers.ORDERS),
@@ -78,12 +97,24 @@ ROWS = (
     ("first touch of a page, us: p50 / p99 / max", _latency("first_touch"), _plain("")),
     ("touch of a resident page, us: p50 / p99 / max", _latency("touch"), _plain("")),
     ("touch of a cold page, us: p50 / p99 / max", _latency("cold_touch"), _plain("")),
-    ("pages verified", _path("end", "pages_verified"), _plain("d")),
+    *WORK,
     ("pages wrong", _path("end", "pages_wrong"), _plain("d")),
     ("touches refused memory", _path("end", "pages_refused"), _plain("d")),
-    ("sources compiled", _path("end", "compiled"), _plain("d")),
+    ("compilations that failed", _path("end", "compile_failed"), _plain("d")),
     ("processes killed for want of memory", _path("vmstat", "oom_kill"), _plain("d")),
 )
+
+
+def apart(result):
+    """The work in which settings differ by too much, as words."""
+    found = []
+    for what, look, _ in WORK:
+        done = {name: number for name, setting in result["settings"].items() if (number := look(setting)) is not None}
+        least, most = (which(done, key=done.get, default=None) for which in (min, max))
+        if least is not None and done[most] - done[least] > MOST_APART * done[most]:
+            part = f"{(1 - done[least] / done[most]) * 100:.0f} %"
+            found.append(f"{what} ({part} less by {least} than by {most})")
+    return found
 
 
 def table(result):
@@ -103,5 +134,7 @@ def document(result):
     head = (f"Kernel {result['kernel']}, {result['mem']} MiB, {result['seconds'] / 60:g} minutes each, seed {result['seed']}:\n"
             f"`tools/platform --mem {result['mem']} --minutes {result['seconds'] / 60:g} --seed {result['seed']} {settings}`")
     cold = [name for name, setting in result["settings"].items() if setting["warm"] < 2]
-    note = f"\n\nToo short to count: {', '.join(cold)} (memory was not full for long enough)." if cold else ""
-    return f"{head}\n\n{table(result)}{note}\n"
+    notes = [f"Too short to count: {', '.join(cold)} (memory was not full for long enough)."] if cold else []
+    if different := apart(result):
+        notes.append(f"Warning: the load differs by more than {MOST_APART * 100:.0f} % in {', '.join(different)}.")
+    return "\n\n".join([head, table(result), *notes]) + "\n"
