@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -30,6 +31,23 @@ constexpr std::array<std::string_view, 10> VMSTAT = {
     "compact_",   "pgmigrate_",   "pswp",     "allocstall_",
     "oom_kill",   "balloon_",     "pgsteal_", "workingset_refault",
     "pgmajfault", "pgscan_direct"};
+
+constexpr std::array<std::string_view, 2> VMSTAT_MOVING = {"compact_",
+                                                           "pgmigrate_"};
+constexpr std::array<const char *, 5> STORE_MOVING = {
+    "moved_whole", "emptied", "packed", "objects_moved", "bytes_copied"};
+
+// Numbers of /proc/vmstat whose names begin so.
+json vmstat_of(std::span<const std::string_view> starts) {
+    json result = json::object();
+    std::istringstream words(read_file("/proc/vmstat"));
+    std::string key;
+    for (std::uint64_t value = 0; words >> key >> value;)
+        for (const auto start : starts)
+            if (key.starts_with(start))
+                result[key] = value;
+    return result;
+}
 
 // Numbers behind "Node 0, zone NAME" of each zone.
 template <typename Number>
@@ -86,13 +104,26 @@ json unusable_index() {
 }
 
 json vmstat() {
-    json result = json::object();
-    std::istringstream words(read_file("/proc/vmstat"));
-    std::string key;
-    for (std::uint64_t value = 0; words >> key >> value;)
-        for (const auto start : VMSTAT)
-            if (key.starts_with(start) && value)
-                result[key] = value;
+    return vmstat_of(VMSTAT);
+}
+
+json moving() {
+    json result = {{"vmstat", vmstat_of(VMSTAT_MOVING)}, {"store", nullptr}};
+    if (const json all = store(); !all.is_null()) {
+        result["store"] = json::object();
+        for (const char *what : STORE_MOVING)
+            if (all.contains(what))
+                result["store"][what] = all[what];
+    }
+    return result;
+}
+
+json moved_between(const json &before, const json &after) {
+    json result = after;
+    for (auto &part : result.items())
+        for (auto &[key, value] : part.value().items())
+            value = value.get<std::int64_t>() -
+                    before[part.key()][key].get<std::int64_t>();
     return result;
 }
 

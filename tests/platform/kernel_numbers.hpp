@@ -14,6 +14,11 @@ nlohmann::json buddyinfo();
 nlohmann::json unusable_index();
 // Of compaction, migration, swap, reclaim and the OOM killer.
 nlohmann::json vmstat();
+// What moving pages has come to, of the kernel's counters and the store's; and
+// what came to it between two of these.
+nlohmann::json moving();
+nlohmann::json moved_between(const nlohmann::json &before,
+                             const nlohmann::json &after);
 // Bytes: free, available, page cache, anonymous, swap in use.
 nlohmann::json meminfo();
 // Seconds of CPU of the kernel's threads that reclaim and compact.

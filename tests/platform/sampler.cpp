@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <sstream>
 #include <thread>
+#include <utility>
 
 namespace platform {
 namespace {
@@ -31,6 +32,7 @@ constexpr double WARM_SECONDS = 20;
 
 json probe(std::uint64_t memory) {
     json result = json::object();
+    json before = moving();
     for (const unsigned order : ORDERS) {
         const auto count = memory / ASKED_PART / (support::PAGE << order);
         support::write_file(PROBE, std::to_string(order) + " " +
@@ -39,10 +41,14 @@ json probe(std::uint64_t memory) {
         unsigned said = 0, tried = 0, succeeded = 0;
         std::uint64_t ns = 0, longest = 0;
         words >> said >> tried >> succeeded >> ns >> longest;
-        result[std::to_string(order)] = {{"tried", tried},
-                                         {"succeeded", succeeded},
-                                         {"ns", ns},
-                                         {"max_ns", longest}};
+        json after = moving();
+        result[std::to_string(order)] = {
+            {"tried", tried},
+            {"succeeded", succeeded},
+            {"ns", ns},
+            {"max_ns", longest},
+            {"meanwhile", moved_between(before, after)}};
+        before = std::move(after);
     }
     return result;
 }

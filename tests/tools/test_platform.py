@@ -39,14 +39,19 @@ class Numbers(unittest.TestCase):
         one = sample(0)
         self.assertEqual(numbers.free_bytes(one), 32 * 4096)
         self.assertEqual(numbers.free_bytes(one, 3), 8 * 4096)
-        self.assertEqual(numbers.free_blocks(one, 2), 4)
-        self.assertEqual(numbers.free_blocks(one, 9), 0)
 
-    def test_only_blocks_that_were_not_lying_there_are_gained(self):
-        one = sample(0, got=2)
-        self.assertEqual(numbers.gained(one, 9), 2)
-        self.assertEqual(numbers.gained(one, 3), 1)
-        self.assertEqual(numbers.gained(one, 2), 0)
+    def test_what_is_copied_while_an_order_is_asked_for_stands_apart(self):
+        one, other = sample(10), sample(20, got=2, moved=30)
+        for asked, whole, copied in ((one, 0, 5), (other, 1, 8192)):
+            asked["probe"]["9"]["meanwhile"] = {"vmstat": {"pgmigrate_success": 3, "compact_migrate_scanned": 7},
+                                                "store": {"moved_whole": whole, "bytes_copied": copied}}
+        found = numbers.summary([one, other, END])
+        self.assertEqual(found["probes"]["9"]["copied"], 3 * 4096 + 5 + 2 * 4096 + 8192)
+        self.assertEqual(found["probes"]["9"]["scanned"], 14)
+        self.assertIsNone(found["probes"]["3"]["copied"])
+        # The last sample's probes come after its counters, and what they copied goes with what they got.
+        self.assertEqual(found["copied"], 30 * 4096 + 2 * 4096 + 8192)
+        self.assertEqual(found["copied_per_order_9"], found["copied"] / 3)
 
     def test_cold_samples_do_not_count_and_counters_are_differences(self):
         found = numbers.summary([sample(0, got=0, moved=5), sample(10, moved=10), sample(20, got=2, moved=40), END])

@@ -26,22 +26,18 @@ def free_bytes(sample, order=0):
     return sum(count << at for at, count in enumerate(sample["buddyinfo"]) if at >= order) * PAGE
 
 
-def free_blocks(sample, order):
-    """How many blocks of that order could be cut out of what is free."""
-    return free_bytes(sample, order) // (PAGE << order)
-
-
-def gained(sample, order):
-    """Blocks of that order which the probe got and which were not lying there."""
-    return max(0, sample["probe"][str(order)]["succeeded"] - free_blocks(sample, order))
-
-
 def copied_bytes(sample):
     """All that was copied to move pages, and objects of the store."""
     # The kernel counts a page of the store as moved whichever way it went, and the
     # store says what was copied for it: a page, or the objects on it.
     of_the_store = sum(of_store(sample, what) or 0 for what in ("whole", "emptied"))
     return (sample["vmstat"].get("pgmigrate_success", 0) - of_the_store) * PAGE + (of_store(sample, "copied") or 0)
+
+
+def copied_meanwhile(sample, order):
+    """What of it was copied while blocks of that order were asked for, by whomever; None if nobody looked."""
+    moved = sample["probe"][order].get("meanwhile")
+    return moved and copied_bytes(moved)
 
 
 def cpu_seconds(sample):
@@ -53,6 +49,11 @@ def cpu_seconds(sample):
 def _mean(values):
     values = [value for value in values if value is not None]
     return sum(values) / len(values) if values else None
+
+
+def _sum(values):
+    values = [value for value in values if value is not None]
+    return sum(values) if values else None
 
 
 def _ratio(part, whole):
@@ -69,7 +70,8 @@ def _probes(samples, order):
     tried, succeeded = (sum(probe[what] for probe in probes) for what in ("tried", "succeeded"))
     return {"tried": tried, "succeeded": succeeded, "share": _ratio(succeeded, tried),
             "mean_ns": _ratio(sum(probe["ns"] for probe in probes), tried), "max_ns": max(probe["max_ns"] for probe in probes),
-            "gained": sum(gained(sample, int(order)) for sample in samples)}
+            "copied": _sum(copied_meanwhile(sample, order) for sample in samples),
+            "scanned": _sum((probe.get("meanwhile") or {"vmstat": {}})["vmstat"].get("compact_migrate_scanned") for probe in probes)}
 
 
 def _store(first, last, warm):
@@ -89,7 +91,8 @@ def summary(found):
     if len(warm) < 2:
         return {"samples": len(samples), "warm": len(warm), "end": end}
     first, last = warm[0], warm[-1]
-    copied = copied_bytes(last) - copied_bytes(first)
+    # A sample's counters are from before its probes: those of the last one count too, as what they got does.
+    copied = copied_bytes(last) - copied_bytes(first) + sum(copied_meanwhile(last, order) or 0 for order in ORDERS)
     probes = {order: _probes(warm, order) for order in ORDERS}
     compaction = first["compaction"] and {who: {what: last["compaction"][who][what] - number for what, number in begun.items()}
                                           for who, begun in first["compaction"].items()}
@@ -104,7 +107,7 @@ def summary(found):
         "cold": _mean(sample["gpu"]["cold_bytes"] for sample in warm),
         "zram_used": _mean(sample["zram"]["used"] for sample in warm if sample["zram"]),
         "buffer_pages_moved": last["gpu"]["moved"] - first["gpu"]["moved"],
-        "copied": copied, "copied_per_order_9": _ratio(copied, probes["9"]["gained"]),
+        "copied": copied, "copied_per_order_9": _ratio(copied, probes["9"]["succeeded"]),
         "vmstat": {key: last["vmstat"][key] - first["vmstat"].get(key, 0) for key in last["vmstat"]},
         "cpu": {name: cpu_seconds(last)[name] - cpu_seconds(first)[name] for name in cpu_seconds(last)},
         "compaction": compaction,

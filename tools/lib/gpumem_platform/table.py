@@ -80,8 +80,10 @@ ROWS = (
     ("pages of buffers moved", _path("buffer_pages_moved"), _plain("d")),
     ("pages moved by the kernel, all", _path("vmstat", "pgmigrate_success"), _plain("d")),
     ("copied, MiB", _path("copied"), _mib),
-    ("blocks of order 9 gained", _path("probes", "9", "gained"), _plain("d")),
-    ("copied per block of order 9 gained, MiB", _path("copied_per_order_9"), _mib),
+    ("copied per block of order 9 got, MiB", _path("copied_per_order_9"), _mib),
+    *((f"copied while order {order} was asked for, MiB", _path("probes", order, "copied"), _mib) for order in ("3", "6", "9")),
+    *((f"pages looked at for moving while order {order} was asked for", _path("probes", order, "scanned"), _plain("d"))
+      for order in ("3", "6", "9")),
     ("bytes in the store, MiB", _path("store", "stored"), _mib),
     ("memory of the store, MiB", _path("store", "used"), _mib),
     ("memory of the store per byte stored", _path("store", "used_per_stored"), _plain(".3f")),
