@@ -92,6 +92,12 @@ class Shown(unittest.TestCase):
         self.assertNotIn("memory of the store", text)
         self.assertEqual({line.count("|") for line in text.splitlines() if line.startswith("|")}, {4})
 
+    def test_success_at_order_9_is_also_a_multiple_of_others(self):
+        runs = {name: [sample(10, got=got), sample(20, got=got), END] for name, got in (("unmovable", 0), ("movable", 1), ("whole", 2))}
+        text = table.document(self.result(**runs))
+        self.assertNotIn("times that of unmovable", text)
+        self.assertIn("| success at order 9, times that of movable | 0.00 | 1.00 | 2.00 |", text)
+
     def test_says_in_which_work_the_settings_differ(self):
         ends = [{**END, "forks": forks, "compiled": 20, "buffers_made": made} for forks, made in ((50, 100), (44, 91))]
         runs = {name: [sample(10), sample(20), end] for name, end in zip(("unmovable", "whole"), ends)}
@@ -149,8 +155,8 @@ class Shown(unittest.TestCase):
 
 
 class Settings(unittest.TestCase):
-    def test_all_are_the_five_that_are_compared(self):
-        self.assertEqual([setting.name for setting in settings.chosen(None, None)], list(settings.COMPARED))
+    def test_all_are_compared(self):
+        self.assertEqual([setting.name for setting in settings.chosen(None, None)], list(settings.ALL))
         self.assertEqual([setting.name for setting in settings.chosen(["movable", "whole", "movable"], 0)], ["movable", "whole", "unmovable"])
 
     def test_words_name_the_module_that_has_the_parameter(self):

@@ -22,7 +22,7 @@ inflates and deflates, a compiler, programs that come and go. Every few seconds
 blocks of order 2, 3, 4, 6 and 9 are asked for as network and huge pages do."""
 
 EPILOG = """\
-settings (--policy; may be given more than once; all: every one but movable):
+settings (--policy; may be given more than once; all: every one):
   unmovable  buffers stay where they are, as with today's drivers (movable=0)
   movable    buffers move; no compressed store
   zsmalloc   buffers move; cold ones are compressed into the kernel's allocator

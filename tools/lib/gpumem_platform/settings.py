@@ -29,8 +29,8 @@ _POLICIES = tuple(Setting(policy, f"movable, {policy}", (("movable", "1"), ("sto
                   for policy in ("whole", "nominate", "hybrid"))
 
 ALL = {setting.name: setting for setting in (UNMOVABLE, MOVABLE, ZSMALLOC, *_POLICIES)}
-# What the question is about; `movable` is for a module without a store.
-COMPARED = ("unmovable", "zsmalloc", "whole", "nominate", "hybrid")
+# What the question is about: `movable` tells what moving does from what a store does.
+COMPARED = ("unmovable", "movable", "zsmalloc", "whole", "nominate", "hybrid")
 
 # What a module says of its parameters: the description has it, whatever the type.
 _PARAMETER = re.compile(rb"\bparm(?:type)?=(\w+):")

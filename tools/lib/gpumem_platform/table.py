@@ -52,6 +52,14 @@ def inflations(found):
     return sum(now > before for before, now in zip(given, given[1:]))
 
 
+def _times(order, base):
+    """Success at an order, as a multiple of another setting's."""
+    def look(found):
+        share, of = (_path("probes", order, "share")(setting or {}) for setting in (found, found["settings"].get(base)))
+        return None if share is None or not of else share / of
+    return look
+
+
 # What the load did from start to end; where settings differ in it they did not have the same load.
 WORK = (
     ("buffers made", _path("end", "buffers_made"), _plain("d")),
@@ -65,9 +73,10 @@ WORK = (
 )
 MOST_APART = 0.10
 
-# (what, how to look it up, how to write it)
+# (what, how to look it up in a setting that has all of them as "settings", how to write it)
 ROWS = (
     *((f"success on demand, order {order}", _path("probes", order, "share"), _share) for order in numbers.ORDERS),
+    *((f"success at order 9, times that of {base}", _times("9", base), _plain(".2f")) for base in ("unmovable", "movable")),
     *((f"blocks of order {order}: got / tried",
        lambda found, order=order: (probe := _path("probes", order)(found)) and f"{probe['succeeded']} / {probe['tried']}",
        _plain("")) for order in ("3", "6", "9")),
@@ -124,7 +133,7 @@ def table(result):
     found = result["settings"]
     lines = ["| | " + " | ".join(setting["title"] for setting in found.values()) + " |", "|---|" + "---:|" * len(found)]
     for what, look, form in ROWS:
-        cells = [form(look(setting)) for setting in found.values()]
+        cells = [form(look({**setting, "settings": found})) for setting in found.values()]
         if any(cell != NONE for cell in cells):
             lines.append(f"| {what} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
