@@ -61,7 +61,9 @@ struct Buffer {
     Clock::time_point dies;
     Clock::time_point touched;
     bool goes_cold = false;
-    bool cold = false;
+    bool advised = false;   // and not touched since
+    std::vector<bool> cold; // pages that were compressed, as far as one knows
+    std::size_t cold_pages = 0;
     bool refused = false;
 
     [[nodiscard]] std::size_t pages() const { return map.size() / PAGE; }
@@ -160,6 +162,7 @@ private:
         buffer.life = wanted_life(random);
         buffer.goes_cold = buffer.life && seldom;
         buffer.sums.reserve(buffer.pages());
+        buffer.cold.resize(buffer.pages());
         const double mean = LIVES[buffer.life].mean.count();
         buffer.touched = Clock::now();
         buffer.dies =
@@ -189,13 +192,16 @@ private:
         drop([](const Buffer &b) { return b.refused; });
     }
 
-    // The first touch alone is timed; 0 or the signal that it got.
+    // The touch alone is timed; 0 or the signal that it got.
     static int touch(std::uint64_t *page, Histogram &times) {
-        const auto begun = Clock::now();
-        const int signal = support::SignalGuard::run(
-            [page] { *static_cast<volatile std::uint64_t *>(page); });
+        Clock::duration took{};
+        const int signal = support::SignalGuard::run([page, &took] {
+            const auto begun = Clock::now();
+            *static_cast<volatile std::uint64_t *>(page);
+            took = Clock::now() - begun;
+        });
         if (!signal)
-            times.add(Clock::now() - begun);
+            times.add(took);
         return signal;
     }
 
@@ -222,7 +228,7 @@ private:
             return;
         Buffer &buffer = buffers_[reads_() % buffers_.size()];
         // The cold are seldom wanted.
-        if (buffer.cold && evenly(reads_) < 0.5)
+        if (buffer.cold_pages && evenly(reads_) < 0.5)
             return;
         const std::size_t count =
             std::min(PAGES_READ_AT_ONCE, buffer.sums.size());
@@ -230,11 +236,11 @@ private:
         for (std::size_t at = start; at < start + count; ++at)
             verify(buffer, at);
         buffer.touched = Clock::now();
-        buffer.cold = false;
+        buffer.advised = false;
     }
 
     void verify(Buffer &buffer, std::size_t at) {
-        Histogram &times = buffer.cold ? shared_.cold_touch : shared_.touch;
+        Histogram &times = buffer.cold[at] ? shared_.cold_touch : shared_.touch;
         std::uint64_t sum = 0;
         const std::uint64_t *page = buffer.page(at);
         // It may leave memory again between the touch and the reading.
@@ -244,6 +250,10 @@ private:
             shared_.pages_refused++;
             return;
         }
+        if (buffer.cold[at]) {
+            buffer.cold[at] = false;
+            buffer.cold_pages--;
+        }
         shared_.pages_verified++;
         if (sum != buffer.sums[at])
             shared_.pages_wrong++;
@@ -252,20 +262,24 @@ private:
     void advise() {
         const auto now = Clock::now();
         for (Buffer &buffer : buffers_)
-            if (buffer.goes_cold && !buffer.cold &&
+            if (buffer.goes_cold && !buffer.advised &&
                 now - buffer.touched > COLD_AFTER) {
                 gpumem::detail::check(
                     gpumem_bo_madvise(buffer.bo.get(), COLD, nullptr),
                     "gpumem_bo_madvise");
-                buffer.cold = true;
+                buffer.advised = true;
+                // Noise does not get smaller, and stays.
+                if (buffer.kind == Kind::noise)
+                    continue;
+                std::fill_n(buffer.cold.begin(), buffer.sums.size(), true);
+                buffer.cold_pages = buffer.sums.size();
             }
     }
 
     void tell() {
         std::uint64_t cold = 0;
         for (const Buffer &buffer : buffers_)
-            if (buffer.cold)
-                cold += buffer.map.size();
+            cold += buffer.cold_pages * PAGE;
         shared_.buffers = buffers_.size();
         shared_.buffer_bytes = bytes_;
         shared_.buffer_target = target_;

@@ -20,6 +20,14 @@ std::size_t bucket(std::chrono::nanoseconds time) {
 
 void Histogram::add(std::chrono::nanoseconds time) {
     in_[bucket(time)].fetch_add(1, std::memory_order_relaxed);
+    const auto ns = static_cast<std::uint64_t>(time.count());
+    auto longest = longest_.load(std::memory_order_relaxed);
+    while (ns > longest && !longest_.compare_exchange_weak(longest, ns))
+        ;
+}
+
+std::uint64_t Histogram::take_longest() {
+    return longest_.exchange(0);
 }
 
 Histogram::Counts Histogram::counts() const {

@@ -26,10 +26,13 @@ public:
     };
 
     void add(std::chrono::nanoseconds time);
+    // Nanoseconds of the longest since it was asked the last time.
+    [[nodiscard]] std::uint64_t take_longest();
     [[nodiscard]] Counts counts() const;
 
 private:
     std::array<std::atomic<std::uint64_t>, BUCKETS> in_{};
+    std::atomic<std::uint64_t> longest_{0};
 };
 
 } // namespace platform

@@ -177,9 +177,14 @@ json store() {
     for (std::string line; std::getline(lines, line);) {
         std::istringstream words(line);
         std::string key, value, more;
-        // Lines of more than a number are for people.
-        if (!(words >> key >> value) || words >> more)
+        if (!(words >> key >> value))
             continue;
+        if (words >> more) {
+            // Other lines of more than a number are for people.
+            if (key == "restore_below_us")
+                result[key][value] = std::stod(more);
+            continue;
+        }
         std::size_t end = 0;
         double number = 0;
         try {

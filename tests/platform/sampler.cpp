@@ -5,6 +5,7 @@
 #include "platform/process.hpp"
 #include "support/system.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <sstream>
@@ -53,11 +54,16 @@ json probe(std::uint64_t memory) {
     return result;
 }
 
-json said(const Histogram::Counts &counts) {
+json said(const Histogram::Counts &counts, std::uint64_t longest) {
+    // Those are edges of buckets, and may lie above it.
+    const auto percentile = [&](double percent) {
+        return std::min(counts.percentile(percent),
+                        static_cast<double>(longest));
+    };
     return {{"count", counts.all()},
-            {"p50_ns", counts.percentile(50)},
-            {"p99_ns", counts.percentile(99)},
-            {"max_ns", counts.percentile(100)}};
+            {"p50_ns", percentile(50)},
+            {"p99_ns", percentile(99)},
+            {"max_ns", longest}};
 }
 
 void print(const json &line) {
@@ -69,7 +75,10 @@ void print(const json &line) {
 } // namespace
 
 Sampler::Sampler(const Options &options, Shared &shared)
-    : options_(options), shared_(shared), device_(gpumem::Device::open()) {}
+    : options_(options), shared_(shared), device_(gpumem::Device::open()),
+      latencies_{{{"first_touch", shared.first_touch},
+                  {"touch", shared.touch},
+                  {"cold_touch", shared.cold_touch}}} {}
 
 void Sampler::run() {
     const auto begun = Clock::now();
@@ -95,22 +104,23 @@ void Sampler::look_whether_full(std::uint64_t free, double seconds) {
     }
     if (!warm_ && shared_.scenes > 1 && seconds >= started_at_ + WARM_SECONDS) {
         warm_ = true;
-        warm_first_touch_ = shared_.first_touch.counts();
-        warm_touch_ = shared_.touch.counts();
-        warm_cold_touch_ = shared_.cold_touch.counts();
+        for (Latency &latency : latencies_) {
+            latency.warm = latency.times.counts();
+            latency.times.take_longest();
+        }
     }
 }
 
 json Sampler::latencies() {
-    const auto since = [](const Histogram &now, Histogram::Counts &before) {
-        const auto counts = now.counts();
-        json result = said(counts - before);
-        before = counts;
-        return result;
-    };
-    return {{"first_touch", since(shared_.first_touch, first_touch_)},
-            {"touch", since(shared_.touch, touch_)},
-            {"cold_touch", since(shared_.cold_touch, cold_touch_)}};
+    json result = json::object();
+    for (Latency &latency : latencies_) {
+        const auto counts = latency.times.counts();
+        const auto longest = latency.times.take_longest();
+        result[latency.name] = said(counts - latency.before, longest);
+        latency.before = counts;
+        latency.longest = std::max(latency.longest, warm_ ? longest : 0);
+    }
+    return result;
 }
 
 json Sampler::sample() {
@@ -138,7 +148,11 @@ json Sampler::sample() {
     return line;
 }
 
-json Sampler::end() const {
+json Sampler::end() {
+    json latency = json::object();
+    latencies(); // for the longest since the last sample
+    for (const Latency &l : latencies_)
+        latency[l.name] = said(l.before - l.warm, l.longest);
     return {{"type", "end"},
             {"warm", warm_},
             {"buffers_made", shared_.buffers_made.load()},
@@ -152,12 +166,7 @@ json Sampler::end() const {
             {"compile_failed", shared_.compile_failed.load()},
             {"killed", shared_.killed.load()},
             {"bytes_read", shared_.bytes_read.load()},
-            {"latency",
-             {{"first_touch",
-               said(shared_.first_touch.counts() - warm_first_touch_)},
-              {"touch", said(shared_.touch.counts() - warm_touch_)},
-              {"cold_touch",
-               said(shared_.cold_touch.counts() - warm_cold_touch_)}}}};
+            {"latency", latency}};
 }
 
 } // namespace platform

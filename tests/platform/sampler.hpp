@@ -11,6 +11,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <array>
+#include <cstdint>
+
 namespace platform {
 
 class Sampler {
@@ -21,9 +24,17 @@ public:
     void run();
 
     // What is true of the whole.
-    [[nodiscard]] nlohmann::json end() const;
+    [[nodiscard]] nlohmann::json end();
 
 private:
+    struct Latency {
+        const char *name;
+        Histogram &times;
+        Histogram::Counts before{}; // at the last sample
+        Histogram::Counts warm{};   // when numbers began to count
+        std::uint64_t longest = 0;  // since then
+    };
+
     [[nodiscard]] nlohmann::json sample();
     [[nodiscard]] nlohmann::json latencies();
     void look_whether_full(std::uint64_t free, double seconds);
@@ -33,8 +44,7 @@ private:
     gpumem::Device device_;
     bool warm_ = false;
     double started_at_ = 0; // seconds at which the buffers began
-    Histogram::Counts first_touch_, touch_, cold_touch_;
-    Histogram::Counts warm_first_touch_, warm_touch_, warm_cold_touch_;
+    std::array<Latency, 3> latencies_;
 };
 
 } // namespace platform

@@ -70,6 +70,12 @@ class Numbers(unittest.TestCase):
         self.assertEqual(found["store"]["steps_mean"], 1.5)
         self.assertEqual(found["store"]["used"], 4096)
 
+    def test_restores_are_the_kernels_own_times(self):
+        before = {"restores": 10, "restore_sum_ns": 5000, "restore_max_ns": 900, "restore_below_us": {"1": 10}}
+        after = {"restores": 110, "restore_sum_ns": 505000, "restore_max_ns": 70000, "restore_below_us": {"1": 20, "8": 99, "128": 1}}
+        runs = [sample(10, store=before), sample(20, store=after), END]
+        self.assertEqual(numbers.summary(runs)["store"]["restores"], {"count": 100, "mean_ns": 5000, "p99_ns": 8000, "max_ns": 70000})
+
     def test_a_run_that_never_got_warm_has_no_numbers(self):
         found = numbers.summary([sample(0), sample(5), END])
         self.assertEqual((found["samples"], found["warm"]), (2, 0))

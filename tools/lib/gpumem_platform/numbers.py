@@ -60,9 +60,14 @@ def _ratio(part, whole):
     return part / whole if whole else None
 
 
-def _difference(first, last, what):
-    values = of_store(first, what), of_store(last, what)
+def _between(first, last, key):
+    """By how much a number of the store grew, by its name in debugfs."""
+    values = [(sample["store"] or {}).get(key) for sample in (first, last)]
     return None if None in values else values[1] - values[0]
+
+
+def _difference(first, last, what):
+    return _between(first, last, STORE[what])
 
 
 def _probes(samples, order):
@@ -74,6 +79,22 @@ def _probes(samples, order):
             "scanned": _sum((probe.get("meanwhile") or {"vmstat": {}})["vmstat"].get("compact_migrate_scanned") for probe in probes)}
 
 
+def _restores(first, last):
+    """What the kernel says of the touches that waited for a page of the store; the longest is of all since it was loaded."""
+    count, ns = (_between(first, last, what) for what in ("restores", "restore_sum_ns"))
+    if count is None or ns is None:
+        return None
+    before, after = ((sample["store"].get("restore_below_us") or {}) for sample in (first, last))
+    times = {int(us): number - before.get(us, 0) for us, number in after.items()}
+    seen, p99 = 0, None
+    for us in sorted(times):
+        seen += times[us]
+        if count and seen * 100 >= count * 99:
+            p99 = us * 1000
+            break
+    return {"count": count, "mean_ns": _ratio(ns, count), "p99_ns": p99, "max_ns": last["store"].get("restore_max_ns")}
+
+
 def _store(first, last, warm):
     if not any(sample["store"] for sample in warm):
         return None
@@ -81,6 +102,7 @@ def _store(first, last, warm):
     return {"stored": _mean(of_store(sample, "stored") for sample in warm), "used": _mean(of_store(sample, "used") for sample in warm),
             "used_per_stored": _mean(_ratio(of_store(sample, "used") or 0, of_store(sample, "stored")) for sample in warm),
             **{what: _difference(first, last, what) for what in ("objects_moved", "copied", "whole", "emptied", "packed")},
+            "restores": _restores(first, last),
             "steps_mean": _ratio(steps or 0, searches), "steps_p99": of_store(last, "steps_p99"), "steps_max": of_store(last, "steps_max")}
 
 

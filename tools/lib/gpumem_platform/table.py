@@ -40,6 +40,13 @@ def _latency(what):
     return look
 
 
+def _restores(found):
+    restores = _path("store", "restores")(found)
+    if not restores or not restores["count"]:
+        return None
+    return " / ".join(_micros(restores[which]) for which in ("mean_ns", "p99_ns", "max_ns"))
+
+
 def _steps(found):
     store = found.get("store") or {}
     values = [store.get(name) for name in ("steps_mean", "steps_p99", "steps_max")]
@@ -108,6 +115,7 @@ ROWS = (
     ("first touch of a page, us: p50 / p99 / max", _latency("first_touch"), _plain("")),
     ("touch of a resident page, us: p50 / p99 / max", _latency("touch"), _plain("")),
     ("touch of a cold page, us: p50 / p99 / max", _latency("cold_touch"), _plain("")),
+    ("restoring a cold page, in the kernel, us: mean / p99 below / max", _restores, _plain("")),
     *WORK,
     ("pages wrong", _path("end", "pages_wrong"), _plain("d")),
     ("touches refused memory", _path("end", "pages_refused"), _plain("d")),
