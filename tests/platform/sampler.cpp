@@ -31,10 +31,13 @@ constexpr double FULL_SECONDS = 60;
 // gone.
 constexpr double WARM_SECONDS = 20;
 
-json probe(std::uint64_t memory) {
+// The first order finds what nobody has compacted for yet, and the last what
+// the others left: each is in each place as often, by the number of the sample.
+json probe(std::uint64_t memory, std::size_t sample) {
     json result = json::object();
     json before = moving();
-    for (const unsigned order : ORDERS) {
+    for (std::size_t place = 0; place < ORDERS.size(); ++place) {
+        const unsigned order = ORDERS[(sample + place) % ORDERS.size()];
         const auto count = memory / ASKED_PART / (support::PAGE << order);
         support::write_file(PROBE, std::to_string(order) + " " +
                                        std::to_string(count));
@@ -44,6 +47,7 @@ json probe(std::uint64_t memory) {
         words >> said >> tried >> succeeded >> ns >> longest;
         json after = moving();
         result[std::to_string(order)] = {
+            {"place", place},
             {"tried", tried},
             {"succeeded", succeeded},
             {"ns", ns},
@@ -144,7 +148,7 @@ json Sampler::sample() {
                    {"pages_filled", shared_.pages_filled.load()},
                    {"pages_refused", shared_.pages_refused.load()}};
     line["latency"] = latencies();
-    line["probe"] = probe(options_.memory);
+    line["probe"] = probe(options_.memory, samples_++);
     return line;
 }
 

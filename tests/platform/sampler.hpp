@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace platform {
@@ -42,6 +43,7 @@ private:
     const Options &options_;
     Shared &shared_;
     gpumem::Device device_;
+    std::size_t samples_ = 0;
     bool warm_ = false;
     double started_at_ = 0; // seconds at which the buffers began
     std::array<Latency, 3> latencies_;

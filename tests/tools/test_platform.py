@@ -70,6 +70,14 @@ class Numbers(unittest.TestCase):
         self.assertEqual(found["store"]["steps_mean"], 1.5)
         self.assertEqual(found["store"]["used"], 4096)
 
+    def test_what_was_asked_for_first_stands_apart(self):
+        runs = [sample(10), sample(20, got=2), END]
+        for at, one in enumerate(runs[:-1]):
+            for place, order in enumerate(numbers.ORDERS):
+                one["probe"][order]["place"] = (place - at) % 5
+        probes = numbers.summary(runs)["probes"]
+        self.assertEqual([probes[order]["share_first"] for order in numbers.ORDERS], [0.5, 1, None, None, None])
+
     def test_restores_are_the_kernels_own_times(self):
         before = {"restores": 10, "restore_sum_ns": 5000, "restore_max_ns": 900, "restore_below_us": {"1": 10}}
         after = {"restores": 110, "restore_sum_ns": 505000, "restore_max_ns": 70000, "restore_below_us": {"1": 20, "8": 99, "128": 1}}

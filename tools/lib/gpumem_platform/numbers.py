@@ -73,7 +73,9 @@ def _difference(first, last, what):
 def _probes(samples, order):
     probes = [sample["probe"][order] for sample in samples]
     tried, succeeded = (sum(probe[what] for probe in probes) for what in ("tried", "succeeded"))
+    first = [probe for probe in probes if probe.get("place") == 0]
     return {"tried": tried, "succeeded": succeeded, "share": _ratio(succeeded, tried),
+            "share_first": _ratio(*(sum(probe[what] for probe in first) for what in ("succeeded", "tried"))),
             "mean_ns": _ratio(sum(probe["ns"] for probe in probes), tried), "max_ns": max(probe["max_ns"] for probe in probes),
             "copied": _sum(copied_meanwhile(sample, order) for sample in samples),
             "scanned": _sum((probe.get("meanwhile") or {"vmstat": {}})["vmstat"].get("compact_migrate_scanned") for probe in probes)}

@@ -83,6 +83,7 @@ MOST_APART = 0.10
 # (what, how to look it up in a setting that has all of them as "settings", how to write it)
 ROWS = (
     *((f"success on demand, order {order}", _path("probes", order, "share"), _share) for order in numbers.ORDERS),
+    *((f"success on demand, order {order}, asked for first", _path("probes", order, "share_first"), _share) for order in ("3", "9")),
     *((f"success at order 9, times that of {base}", _times("9", base), _plain(".2f")) for base in ("unmovable", "movable")),
     *((f"blocks of order {order}: got / tried",
        lambda found, order=order: (probe := _path("probes", order)(found)) and f"{probe['succeeded']} / {probe['tried']}",
