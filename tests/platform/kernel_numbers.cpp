@@ -157,15 +157,17 @@ json kernel_threads() {
 }
 
 json compaction() {
-    if (!fs::exists(COMPACTION))
-        return nullptr;
     std::istringstream words(read_file(COMPACTION));
     json result = json::object();
     std::uint64_t calls = 0;
-    double ns = 0;
+    double ns = 0, cpu_ns = 0;
     for (const char *who : {"kcompactd", "direct"})
-        if (words >> calls >> ns)
-            result[who] = {{"calls", calls}, {"seconds", ns / 1e9}};
+        if (words >> calls >> ns >> cpu_ns)
+            result[who] = {{"calls", calls},
+                           {"seconds", ns / 1e9},
+                           {"cpu_seconds", cpu_ns / 1e9}};
+    if (words >> calls)
+        result["missed"] = {{"calls", calls}};
     return result;
 }
 

@@ -23,8 +23,8 @@ nlohmann::json moved_between(const nlohmann::json &before,
 nlohmann::json meminfo();
 // Seconds of CPU of the kernel's threads that reclaim and compact.
 nlohmann::json kernel_threads();
-// Calls, and seconds by the clock, of kcompactd and of those who compact for
-// themselves; null where it cannot be measured.
+// Calls, and seconds by the clock and on a CPU, of kcompactd and of those who
+// compact for themselves; and the calls that were missed.
 nlohmann::json compaction();
 // All that the compressed store says; null without one.
 nlohmann::json store();

@@ -37,12 +37,7 @@ Shared &shared_memory() {
 
 int run(const Options &options) {
     support::load_test_module("gpumem_test_probe");
-    try {
-        support::load_test_module("gpumem_test_compaction");
-    } catch (const std::exception &) {
-        fmt::print(stderr, "gpumem-platform: this kernel does not let "
-                           "compaction be timed; it is left out\n");
-    }
+    support::load_test_module("gpumem_test_compaction");
     // Nobody of the kind that is measured is to be killed or swapped out.
     support::write_file("/proc/self/oom_score_adj", "-1000");
     Shared &shared = shared_memory();

@@ -24,7 +24,7 @@ def sample(t, got=1, moved=0, **more):
     """A sample like those that gpumem-platform prints."""
     found = {"type": "sample", "t": t, "warm": t >= 10, "buddyinfo": [8, 4, 2, 1, 0, 0, 0, 0, 0, 0, 0], "unusable_index": [0.0] * 11,
              "memory": {"free": 32 * 4096, "swap": 0}, "vmstat": {"pgmigrate_success": moved}, "threads": {"kswapd0": t, "kcompactd0": 0.0},
-             "compaction": {who: {"calls": 1, "seconds": 1.0} for who in ("kcompactd", "direct")}, "store": None, "zram": None,
+             "compaction": {who: {"calls": 1, "seconds": 1.0, "cpu_seconds": t / 10} for who in ("kcompactd", "direct")}, "store": None, "zram": None,
              "gpu": {"resident_pages": 1, "cold_bytes": 0, "moved": moved},
              "probe": {order: {"tried": 2, "succeeded": got, "ns": 10, "max_ns": 9} for order in numbers.ORDERS}}
     return {**found, **more}
@@ -69,6 +69,14 @@ class Numbers(unittest.TestCase):
         self.assertEqual(found["copied"], 3 * 4096 + 100)
         self.assertEqual(found["store"]["steps_mean"], 1.5)
         self.assertEqual(found["store"]["used"], 4096)
+
+    def test_packing_is_a_part_of_compaction_and_nobody_guesses_it(self):
+        def compaction(**stores):
+            return numbers.summary([sample(10, store=stores.get("first")), sample(20, store=stores.get("last")), END])["compaction_cpu"]
+        self.assertEqual(compaction(), {"kcompactd": 0, "direct": 1, "packing": 0, "all": 1})
+        self.assertEqual(compaction(first={"pack_ns": 1e9}, last={"pack_ns": 3e9})["all"], 3)
+        without = compaction(first={"pages": 1}, last={"pages": 1})
+        self.assertEqual((without["packing"], without["all"]), (None, None))
 
     def test_what_was_asked_for_first_stands_apart(self):
         runs = [sample(10), sample(20, got=2), END]

@@ -60,6 +60,14 @@ def _ratio(part, whole):
     return part / whole if whole else None
 
 
+def _compaction_cpu(first, last, cpu, compaction):
+    """Seconds on a CPU for moving pages, by who did it; None for what nobody counted."""
+    packed = _between(first, last, "pack_ns") if first["store"] else 0
+    parts = {"kcompactd": cpu["kcompactd"], "direct": (compaction or {}).get("direct", {}).get("cpu_seconds"),
+             "packing": None if packed is None else packed / 1e9}
+    return {**parts, "all": None if None in parts.values() else sum(parts.values())}
+
+
 def _between(first, last, key):
     """By how much a number of the store grew, by its name in debugfs."""
     values = [(sample["store"] or {}).get(key) for sample in (first, last)]
@@ -120,6 +128,7 @@ def summary(found):
     probes = {order: _probes(warm, order) for order in ORDERS}
     compaction = first["compaction"] and {who: {what: last["compaction"][who][what] - number for what, number in begun.items()}
                                           for who, begun in first["compaction"].items()}
+    cpu = {name: cpu_seconds(last)[name] - cpu_seconds(first)[name] for name in cpu_seconds(last)}
     return {
         "samples": len(samples), "warm": len(warm), "seconds": last["t"] - first["t"],
         "probes": probes,
@@ -133,8 +142,7 @@ def summary(found):
         "buffer_pages_moved": last["gpu"]["moved"] - first["gpu"]["moved"],
         "copied": copied, "copied_per_order_9": _ratio(copied, probes["9"]["succeeded"]),
         "vmstat": {key: last["vmstat"][key] - first["vmstat"].get(key, 0) for key in last["vmstat"]},
-        "cpu": {name: cpu_seconds(last)[name] - cpu_seconds(first)[name] for name in cpu_seconds(last)},
-        "compaction": compaction,
+        "cpu": cpu, "compaction": compaction, "compaction_cpu": _compaction_cpu(first, last, cpu, compaction),
         "store": _store(first, last, warm),
         "end": end,
     }

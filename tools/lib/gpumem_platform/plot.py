@@ -54,8 +54,8 @@ PLOTS = {
     "cpu.svg": ("CPU time, since the start",
                 [("kcompactd", "s", _since_start(lambda s: numbers.cpu_seconds(s)["kcompactd"]), None),
                  ("kswapd", "s", _since_start(lambda s: numbers.cpu_seconds(s)["kswapd"]), None),
-                 ("compaction by those who allocate, by the clock", "s",
-                  _since_start(lambda s: s["compaction"] and s["compaction"]["direct"]["seconds"]), None)]),
+                 ("compaction by those who allocate", "s",
+                  _since_start(lambda s: s["compaction"] and s["compaction"]["direct"]["cpu_seconds"]), None)]),
 }
 
 
