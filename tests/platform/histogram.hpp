@@ -27,7 +27,7 @@ public:
 
     void add(std::chrono::nanoseconds time);
     // Nanoseconds of the longest since it was asked the last time.
-    [[nodiscard]] std::uint64_t take_longest();
+    std::uint64_t take_longest();
     [[nodiscard]] Counts counts() const;
 
 private:

@@ -206,9 +206,14 @@ json zram() {
     if (!fs::exists(ZRAM))
         return nullptr;
     std::istringstream words(read_file(ZRAM));
-    std::uint64_t stored = 0, compressed = 0, used = 0;
-    words >> stored >> compressed >> used;
-    return {{"stored", stored}, {"compressed", compressed}, {"used", used}};
+    std::uint64_t stored = 0, compressed = 0, used = 0, skipped = 0,
+                  compacted = 0;
+    words >> stored >> compressed >> used >> skipped >> skipped >> skipped >>
+        compacted;
+    return {{"stored", stored},
+            {"compressed", compressed},
+            {"used", used},
+            {"pages_compacted", compacted}};
 }
 
 } // namespace platform

@@ -28,7 +28,8 @@ nlohmann::json kernel_threads();
 nlohmann::json compaction();
 // All that the compressed store says; null without one.
 nlohmann::json store();
-// Bytes stored, compressed, and used for it; null without zram.
+// Bytes stored, compressed, and used for it, and the pages that zsmalloc packed
+// away; null without zram.
 nlohmann::json zram();
 
 } // namespace platform

@@ -37,7 +37,7 @@ private:
     };
 
     [[nodiscard]] nlohmann::json sample();
-    [[nodiscard]] nlohmann::json latencies();
+    nlohmann::json latencies();
     void look_whether_full(std::uint64_t free, double seconds);
 
     const Options &options_;

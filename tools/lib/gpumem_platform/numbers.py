@@ -11,7 +11,7 @@ SHARES = (3, 4, 6, 9)
 
 # What the store's debugfs file calls things.
 STORE = {"stored": "stored_bytes", "used": "held_bytes", "objects_moved": "objects_moved", "copied": "bytes_copied",
-         "whole": "moved_whole", "emptied": "emptied", "packed": "packed", "searches": "searches", "steps": "steps",
+         "whole": "moved_whole", "emptied": "emptied", "packed": "packed", "compacted": "pages_compacted", "searches": "searches", "steps": "steps",
          "steps_p99": "steps_p99", "steps_max": "steps_max"}
 
 
@@ -111,7 +111,7 @@ def _store(first, last, warm):
     searches, steps = (_difference(first, last, what) for what in ("searches", "steps"))
     return {"stored": _mean(of_store(sample, "stored") for sample in warm), "used": _mean(of_store(sample, "used") for sample in warm),
             "used_per_stored": _mean(_ratio(of_store(sample, "used") or 0, of_store(sample, "stored")) for sample in warm),
-            **{what: _difference(first, last, what) for what in ("objects_moved", "copied", "whole", "emptied", "packed")},
+            **{what: _difference(first, last, what) for what in ("objects_moved", "copied", "whole", "emptied", "packed", "compacted")},
             "restores": _restores(first, last),
             "steps_mean": _ratio(steps or 0, searches), "steps_p99": of_store(last, "steps_p99"), "steps_max": of_store(last, "steps_max")}
 
@@ -139,6 +139,7 @@ def summary(found):
         "gpu": _mean(sample["gpu"]["resident_pages"] * PAGE for sample in warm),
         "cold": _mean(sample["gpu"]["cold_bytes"] for sample in warm),
         "zram_used": _mean(sample["zram"]["used"] for sample in warm if sample["zram"]),
+        "zram_compacted": last["zram"] and last["zram"].get("pages_compacted", 0) - first["zram"].get("pages_compacted", 0),
         "buffer_pages_moved": last["gpu"]["moved"] - first["gpu"]["moved"],
         "copied": copied, "copied_per_order_9": _ratio(copied, probes["9"]["succeeded"]),
         "vmstat": {key: last["vmstat"][key] - first["vmstat"].get(key, 0) for key in last["vmstat"]},
