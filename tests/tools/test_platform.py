@@ -126,7 +126,28 @@ class Shown(unittest.TestCase):
         text = table.document(self.result(**runs))
         self.assertIn("| processes forked | 50 | 44 |", text)
         self.assertIn("Warning: the load differs by more than 10 % in processes forked (12 % less by whole than by unmovable).", text)
-        self.assertNotIn("Warning", table.document(self.result(unmovable=runs["unmovable"])))
+        self.assertNotIn("differs", table.document(self.result(unmovable=runs["unmovable"])))
+
+    def test_says_what_a_load_lacks(self):
+        end = {**END, "forks": 3, "compiled": 0}
+        swapped = [sample(t, memory={"free": 1, "swap": 5}) for t in (10, 20)]
+        result = self.result(unmovable=[*swapped, end], whole=[*swapped, {**end, "compiled": 1}])
+        for setting in result["settings"].values():
+            setting["balloon"] = {"given": [[9.0, 5]]}
+        text = table.document(result)
+        self.assertIn("of unmovable, no source was compiled.", text)
+        self.assertNotIn("of whole", text)
+        self.assertIn("| sources compiled | 0 | 1 |", text)
+        result["settings"]["whole"].update(balloon={"given": [[9.0, 0]]}, swap=0)
+        self.assertIn("of whole, the balloon was never inflated, nothing was in swap.", table.document(result))
+
+    def test_no_number_is_a_dash_and_0_is_0(self):
+        end = {**END, "latency": {"touch": {**LATENCY, "count": 0}}}
+        text = table.document(self.result(unmovable=[sample(10), sample(20, vmstat={"pgmigrate_success": 0, "oom_kill": 0}), end],
+                                          whole=[sample(10), sample(20), END]))
+        self.assertIn("| touch of a resident page, us: p50 / p99 / max | 0 | 1 / 2 / 3 |", text)
+        self.assertIn("| processes killed for want of memory | 0 | - |", text)
+        self.assertIn("| in swap, MiB | 0.0 | 0.0 |", text)
 
     def test_a_balloon_is_inflated_when_the_guest_gave_more_than_before(self):
         self.assertEqual(table.inflations({"balloon": {"given": [[8.0, 0], [20.0, 40], [31.0, 10], [44.0, 50]]}}), 2)

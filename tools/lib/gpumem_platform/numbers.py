@@ -113,7 +113,7 @@ def _store(first, last, warm):
             "used_per_stored": _mean(_ratio(of_store(sample, "used") or 0, of_store(sample, "stored")) for sample in warm),
             **{what: _difference(first, last, what) for what in ("objects_moved", "copied", "whole", "emptied", "packed", "compacted")},
             "restores": _restores(first, last),
-            "steps_mean": _ratio(steps or 0, searches), "steps_p99": of_store(last, "steps_p99"), "steps_max": of_store(last, "steps_max")}
+            "steps_mean": 0 if searches == 0 else _ratio(steps or 0, searches), "steps_p99": of_store(last, "steps_p99"), "steps_max": of_store(last, "steps_max")}
 
 
 def summary(found):

@@ -34,16 +34,20 @@ def _path(*names):
 def _latency(what):
     def look(found):
         latency = _path("end", "latency", what)(found)
-        if not latency or not latency["count"]:
+        if not latency:
             return None
+        if not latency["count"]:
+            return 0
         return " / ".join(_micros(latency[which]) for which in ("p50_ns", "p99_ns", "max_ns"))
     return look
 
 
 def _restores(found):
     restores = _path("store", "restores")(found)
-    if not restores or not restores["count"]:
+    if not restores:
         return None
+    if not restores["count"]:
+        return 0
     return " / ".join(_micros(restores[which]) for which in ("mean_ns", "p99_ns", "max_ns"))
 
 
@@ -155,6 +159,12 @@ def table(result):
     return "\n".join(lines)
 
 
+def lacking(setting):
+    """What every load has and this one did not, as words."""
+    return [what for what, look in (("no source was compiled", _path("end", "compiled")), ("no process was forked", _path("end", "forks")),
+                                    ("the balloon was never inflated", inflations), ("nothing was in swap", _path("swap"))) if not look(setting)]
+
+
 def document(result):
     """The table below the command that repeats it."""
     settings = " ".join(f"--policy {name}" for name in result["settings"])
@@ -162,6 +172,9 @@ def document(result):
             f"`tools/platform --mem {result['mem']} --minutes {result['seconds'] / 60:g} --seed {result['seed']} {settings}`")
     cold = [name for name, setting in result["settings"].items() if setting["warm"] < 2]
     notes = [f"Too short to count: {', '.join(cold)} (memory was not full for long enough)."] if cold else []
+    for name, setting in result["settings"].items():
+        if setting["warm"] >= 2 and (words := lacking(setting)):
+            notes.append(f"Warning: not the load that is meant: of {name}, {', '.join(words)}.")
     if different := apart(result):
         notes.append(f"Warning: the load differs by more than {MOST_APART * 100:.0f} % in {', '.join(different)}.")
     return "\n\n".join([head, table(result), *notes]) + "\n"
