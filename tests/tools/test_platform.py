@@ -7,10 +7,12 @@ import io
 import json
 import pathlib
 import socket
+import sys
 import tempfile
 import threading
 import unittest
 import xml.etree.ElementTree
+from unittest import mock
 
 from gpumem_platform import balloon, guest, main, numbers, plot, settings, table
 from gpumem_vm.errors import VmError
@@ -195,6 +197,30 @@ class Shown(unittest.TestCase):
             (out / "platform.json").write_text("{}", encoding="utf-8")
             with self.assertRaisesRegex(VmError, "not what tools/platform has written"):
                 main.begun(out, machine, True)
+
+
+class Guest(unittest.TestCase):
+    SAMPLES = (sample(10), sample(20), END)
+
+    def run_fake(self, out, lines, status=0):
+        """guest.run() with a program in tools/vm's stead that prints these lines."""
+        text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
+        program = [sys.executable, "-c", f"import sys; sys.stdout.write({text!r}); sys.exit({status})"]
+        options = main.Options("6.12", 512, 1, 120)
+        with mock.patch.object(guest, "command", lambda *_: program), mock.patch.object(balloon.Balloon, "run", lambda _: None):
+            return guest.run(settings.MOVABLE, [], options, out, lambda _: None)
+
+    def test_keeps_samples_and_whatever_else_is_said(self):
+        with tempfile.TemporaryDirectory() as directory:
+            out = pathlib.Path(directory)
+            samples, _ = self.run_fake(out, ["ready", *self.SAMPLES[:2], "hello", END])
+            self.assertEqual(samples, list(self.SAMPLES))
+            self.assertEqual((out / "movable.log").read_text(encoding="utf-8"), "hello\n")
+            self.assertEqual(len((out / "movable.jsonl").read_text(encoding="utf-8").splitlines()), 3)
+
+    def test_a_guest_that_is_booted_twice_ends_the_run(self):
+        with tempfile.TemporaryDirectory() as directory, self.assertRaisesRegex(VmError, "begun anew"):
+            self.run_fake(pathlib.Path(directory), ["ready", self.SAMPLES[0], "ready", *self.SAMPLES])
 
 
 class Settings(unittest.TestCase):

@@ -51,6 +51,9 @@ def run(setting, words, options, out, show):
             try:
                 for line in process.stdout:
                     if line == "ready\n":
+                        # tools/vm boots a guest anew that dies of QEMU's own fault.
+                        if blower.ident is not None:
+                            raise VmError(f"the run {setting.name} was begun anew, as its guest was booted twice: see {log}")
                         blower.start()
                     elif sample := parsed(line):
                         kept.write(line)
