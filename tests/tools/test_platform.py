@@ -180,6 +180,9 @@ class Shown(unittest.TestCase):
             with contextlib.redirect_stdout(io.StringIO()):
                 self.assertEqual(main.main(["--table", str(out / "platform.json")]), 0)
             self.assertEqual((out / "table.md").read_text(encoding="utf-8"), first)
+            (out / "movable.jsonl").write_text(json.dumps(runs["movable"][0]) + "\n", encoding="utf-8")
+            with self.assertRaisesRegex(VmError, "movable.jsonl does not have its end"):
+                main.earlier(out / "platform.json")
 
     def test_settings_are_added_to_those_of_the_same_machine_only(self):
         with tempfile.TemporaryDirectory() as directory:
@@ -221,6 +224,16 @@ class Guest(unittest.TestCase):
     def test_a_guest_that_is_booted_twice_ends_the_run(self):
         with tempfile.TemporaryDirectory() as directory, self.assertRaisesRegex(VmError, "begun anew"):
             self.run_fake(pathlib.Path(directory), ["ready", self.SAMPLES[0], "ready", *self.SAMPLES])
+
+    def test_a_run_that_fails_leaves_what_an_earlier_one_kept(self):
+        with tempfile.TemporaryDirectory() as directory:
+            out = pathlib.Path(directory)
+            self.run_fake(out, ["ready", *self.SAMPLES])
+            kept = (out / "movable.jsonl").read_text(encoding="utf-8")
+            for lines, status in ((["ready", sample(10), END], 1), (["ready", sample(10)], 0)):
+                with self.assertRaises(VmError):
+                    self.run_fake(out, lines, status)
+                self.assertEqual((out / "movable.jsonl").read_text(encoding="utf-8"), kept)
 
 
 class Settings(unittest.TestCase):

@@ -36,14 +36,18 @@ def command(setting, words, options, socket):
 
 
 def run(setting, words, options, out, show):
-    """Samples of a run, in order, and the balloon; also kept in out/NAME.jsonl. show(sample) as they come."""
+    """Samples of a run, in order, and the balloon; also kept in out/NAME.jsonl. show(sample) as they come.
+
+    What an earlier run left stays until this one has succeeded.
+    """
     log, samples = out / f"{setting.name}.log", []
+    new = out / f".{setting.name}.jsonl.new"
     steps = balloon.schedule(options.seed, options.mem, options.seconds)
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="gpumem-"))
     socket = scratch / "qmp"
     blower = balloon.Balloon(socket, options.mem, steps)
     try:
-        with log.open("w", encoding="utf-8") as said, (out / f"{setting.name}.jsonl").open("w", encoding="utf-8") as kept, \
+        with log.open("w", encoding="utf-8") as said, new.open("w", encoding="utf-8") as kept, \
                 subprocess.Popen(command(setting, words, options, socket), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE, text=True, errors="replace") as process:
             errors = threading.Thread(target=shutil.copyfileobj, args=(process.stderr, said))
@@ -80,4 +84,5 @@ def run(setting, words, options, out, show):
         raise VmError(f"the balloon of the run {setting.name} failed: {blower.trouble}")
     if not samples or samples[-1]["type"] != "end":
         raise VmError(f"the run {setting.name} did not print its end: see {log}")
+    new.replace(out / f"{setting.name}.jsonl")
     return samples, {"steps": steps, "given": blower.given}

@@ -115,6 +115,8 @@ def earlier(path):
         samples = {name: [json.loads(line) for line in (path.parent / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
                    for name in result["settings"]}
         for name, found in samples.items():
+            if not found or found[-1]["type"] != "end":
+                raise ValueError(f"{name}.jsonl does not have its end")
             result["settings"][name] = {**{key: result["settings"][name][key] for key in GIVEN}, **numbers.summary(found)}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise VmError(f"{path} is not what tools/platform has written: {error}") from error
