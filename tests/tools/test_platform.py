@@ -102,7 +102,7 @@ class Numbers(unittest.TestCase):
 
 class Shown(unittest.TestCase):
     def result(self, **runs):
-        return {"kernel": "6.12", "mem": 512, "seconds": 120, "seed": 1, "interval": 5,
+        return {"kernel": "6.12", "mem": 512, "seconds": 120, "seed": 1, "interval": 5, "accelerator": "KVM", "digest": "d1",
                 "settings": {name: {"title": name, "parameters": [], "balloon": {}, **numbers.summary(samples)} for name, samples in runs.items()}}
 
     def test_the_table_has_a_column_for_each_setting_and_says_how_to_repeat_it(self):
@@ -197,6 +197,8 @@ class Shown(unittest.TestCase):
             self.assertEqual(main.begun(out, machine, False), ({**machine, "settings": {}}, {}))
             with self.assertRaisesRegex(VmError, "has seed 1, and this run has 2"):
                 main.begun(out, {**machine, "seed": 2}, True)
+            with self.assertRaisesRegex(VmError, "has digest d1, and this run has d2"):
+                main.begun(out, {**machine, "digest": "d2"}, True)
             (out / "platform.json").write_text("{}", encoding="utf-8")
             with self.assertRaisesRegex(VmError, "not what tools/platform has written"):
                 main.begun(out, machine, True)

@@ -8,8 +8,9 @@ import pathlib
 import re
 import signal
 import sys
+import tempfile
 
-from gpumem_vm import build, cache, kernels, modules, setup
+from gpumem_vm import build, cache, kernels, modules, qemu, setup
 from gpumem_vm.arguments import OneLineParser
 from gpumem_vm.errors import VmError
 
@@ -82,7 +83,7 @@ def parser():
     add("--seed", metavar="N", type=_seed, default=1, help="of all choices (default 1)")
     add("--out", metavar="DIR", type=pathlib.Path, default=build.REPOSITORY / "out/platform",
         help="where the results go (default out/platform)")
-    add("--add", action="store_true", help="keep the other settings of an earlier run in DIR, with the same kernel, memory, time and seed")
+    add("--add", action="store_true", help="keep the other settings of an earlier run in DIR, with the same kernel, memory, time, seed, programs and accelerator")
     add("--table", metavar="FILE", type=pathlib.Path, help="run nothing: table and plots from this platform.json")
     return result
 
@@ -123,6 +124,19 @@ def earlier(path):
     return result, samples
 
 
+def digest(kernel, built):
+    """Of all that a run's numbers are those of: the modules, what measures, and the load."""
+    tests = modules.test_modules(kernel, build.REPOSITORY)
+    guest_build = build.REPOSITORY / "build/guest"
+    return cache.key(*built.values(), *(tests / f"gpumem_test_{name}.ko" for name in ("probe", "compaction")),
+                     guest_build / "bin/gpumem-platform", guest_build / "lib/libgpumem.so.0", build.REPOSITORY / "tests/platform/run")
+
+
+def accelerator():
+    with tempfile.TemporaryDirectory(prefix="gpumem-") as scratch:
+        return qemu.accelerator(pathlib.Path(scratch))[1]
+
+
 def begun(out, machine, add):
     """Where results go: to what is there already, if they are to be added and of the same machine."""
     if not add or not (out / "platform.json").exists():
@@ -152,7 +166,7 @@ def run(parsed):
     # All of them, before the first one takes its time.
     words = {setting.name: settings.words(setting, built) for setting in chosen}
     machine = {"kernel": kernel.release, "mem": options.mem, "seconds": options.seconds, "seed": options.seed,
-               "interval": options.interval}
+               "interval": options.interval, "accelerator": accelerator(), "digest": digest(kernel, built)}
     with cache.lock(out / ".lock"):
         result, samples = begun(out, machine, parsed.add)
         for setting in chosen:
