@@ -86,6 +86,7 @@ MOST_APART = 0.10
 
 # (what, how to look it up in a setting that has all of them as "settings", how to write it)
 ROWS = (
+    ("samples that count", _path("warm"), _plain("d")),
     *((f"success on demand, order {order}", _path("probes", order, "share"), _share) for order in numbers.ORDERS),
     *((f"success on demand, order {order}, asked for first", _path("probes", order, "share_first"), _share) for order in ("3", "9")),
     *((f"success at order 9, times that of {base}", _times("9", base), _plain(".2f")) for base in ("unmovable", "movable")),
