@@ -80,8 +80,11 @@ void run_apps(const Options &options, Shared &shared) {
             const std::size_t bytes =
                 (mean / 2 + random() % mean) / PAGE * PAGE;
             const std::uint64_t seed = random();
-            running.insert(
-                start(Oom::soon, [&] { app(shared, contents, bytes, seed); }));
+            const pid_t child = try_start(
+                shared, Oom::soon, [&] { app(shared, contents, bytes, seed); });
+            if (child < 0)
+                break;
+            running.insert(child);
         }
         int status = 0;
         for (pid_t done = 0; (done = ::waitpid(-1, &status, WNOHANG)) > 0;) {
@@ -101,14 +104,16 @@ void run_forks(const Options &options, Shared &shared) {
     const Contents contents(seed_of(options.seed, Of::contents));
     while (!shared.stop) {
         const std::size_t bytes = (64 + random() % 960) * 1024 / PAGE * PAGE;
-        const pid_t child = start(Oom::soon, [&] {
+        const pid_t child = try_start(shared, Oom::soon, [&] {
             const Memory memory(bytes);
             for (std::size_t at = 0; at < memory.pages(); ++at)
                 contents.fill(memory.page(at), Kind::text, at);
         });
-        shared.forks++;
-        if (was_killed(child))
-            shared.killed++;
+        if (child >= 0) {
+            shared.forks++;
+            if (was_killed(child))
+                shared.killed++;
+        }
         rest(shared, std::chrono::milliseconds(100 + random() % 200));
     }
 }

@@ -91,7 +91,12 @@ void run_compiler(const Options &options, Shared &shared) {
             if (shared.stop)
                 return;
             command.insert(command.end(), {"-o", "/tmp/platform.o"});
-            const pid_t child = start(Oom::soon, [&] { execute(command); });
+            const pid_t child =
+                try_start(shared, Oom::soon, [&] { execute(command); });
+            if (child < 0) {
+                rest(shared, 1s);
+                continue;
+            }
             int status = 0;
             while (::waitpid(child, &status, WNOHANG) == 0) {
                 if (shared.stop)

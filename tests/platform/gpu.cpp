@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cmath>
 #include <vector>
 
@@ -175,11 +176,27 @@ private:
         return buffer;
     }
 
+    // False if there is no memory for it, which is counted.
+    bool make_one() {
+        try {
+            buffers_.push_back(made());
+            return true;
+        } catch (const gpumem::Error &error) {
+            const int number = error.code().value();
+            if (number != ENOMEM && number != EAGAIN)
+                throw;
+            shared_.buffers_refused++;
+            return false;
+        }
+    }
+
     // Page i of each in turn: neighbours in memory belong to different buffers.
     void make_some() {
         const std::size_t first = buffers_.size();
-        while (buffers_.size() - first < SIDE_BY_SIDE && bytes_ < target_)
-            buffers_.push_back(made());
+        bool refused = false;
+        while (buffers_.size() - first < SIDE_BY_SIDE && bytes_ < target_ &&
+               !refused)
+            refused = !make_one();
         for (std::size_t page = 0; page < MOST_PAGES && !shared_.stop; ++page) {
             for (std::size_t i = first; i < buffers_.size(); ++i)
                 if (page < buffers_[i].pages() && !buffers_[i].refused)
@@ -188,7 +205,8 @@ private:
             if (page % LOOK_EVERY == 0)
                 read_what_is_due();
         }
-        short_of_memory_ = std::ranges::any_of(buffers_, &Buffer::refused);
+        short_of_memory_ =
+            refused || std::ranges::any_of(buffers_, &Buffer::refused);
         drop([](const Buffer &b) { return b.refused; });
     }
 

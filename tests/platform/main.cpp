@@ -13,13 +13,14 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <set>
 #include <string>
-#include <vector>
 
 namespace {
 
@@ -43,21 +44,29 @@ int run(const Options &options) {
     Shared &shared = shared_memory();
 
     // All are processes, made before anything has a device or threads.
-    std::vector<pid_t> parts;
+    std::set<pid_t> parts;
     for (const auto part : {platform::run_reader, platform::run_compiler,
                             platform::run_apps, platform::run_forks})
-        parts.push_back(
+        parts.insert(
             platform::start(Oom::never, [&] { part(options, shared); }));
-    parts.push_back(platform::start(Oom::never, [&] {
+    parts.insert(platform::start(Oom::never, [&] {
         ::mlockall(MCL_CURRENT);
         platform::run_gpu(options, shared);
     }));
     ::mlockall(MCL_CURRENT | MCL_FUTURE);
 
     platform::Sampler sampler(options, shared);
-    sampler.run();
-    shared.stop = true;
     bool failed = false;
+    sampler.run([&] {
+        // None of them ends before it is told to.
+        for (const pid_t part : std::set(parts))
+            if (::waitpid(part, nullptr, WNOHANG) == part) {
+                parts.erase(part);
+                failed = true;
+            }
+        return !failed;
+    });
+    shared.stop = true;
     for (const pid_t part : parts)
         failed |= support::wait_for(part) != 0;
     auto end = sampler.end();

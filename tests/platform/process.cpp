@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <exception>
 #include <thread>
 
 namespace platform {
@@ -21,6 +22,15 @@ pid_t start(Oom oom, const std::function<void()> &body) {
         body();
         return 0;
     });
+}
+
+pid_t try_start(Shared &shared, Oom oom, const std::function<void()> &body) {
+    try {
+        return start(oom, body);
+    } catch (const std::exception &) {
+        shared.forks_failed++;
+        return -1;
+    }
 }
 
 bool was_killed(pid_t child) {

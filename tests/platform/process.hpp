@@ -19,6 +19,9 @@ enum class Oom { never, soon };
 // What it throws is printed, and makes its status 1.
 pid_t start(Oom oom, const std::function<void()> &body);
 
+// The same, or -1, which is counted, where there is no memory for a process.
+pid_t try_start(Shared &shared, Oom oom, const std::function<void()> &body);
+
 // Waits and tells whether it was killed for want of memory (or by anyone).
 bool was_killed(pid_t child);
 

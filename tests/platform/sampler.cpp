@@ -84,10 +84,10 @@ Sampler::Sampler(const Options &options, Shared &shared)
                   {"touch", shared.touch},
                   {"cold_touch", shared.cold_touch}}} {}
 
-void Sampler::run() {
+void Sampler::run(const std::function<bool()> &well) {
     const auto begun = Clock::now();
     auto next = begun;
-    while (next - begun < options_.duration) {
+    while (next - begun < options_.duration && well()) {
         std::this_thread::sleep_until(next);
         const double seconds =
             std::chrono::duration<double>(Clock::now() - begun).count();
@@ -172,7 +172,9 @@ json Sampler::end() {
             {"pages_verified", shared_.pages_verified.load()},
             {"pages_wrong", shared_.pages_wrong.load()},
             {"pages_refused", shared_.pages_refused.load()},
+            {"buffers_refused", shared_.buffers_refused.load()},
             {"forks", shared_.forks.load()},
+            {"forks_failed", shared_.forks_failed.load()},
             {"apps_ended", shared_.apps_ended.load()},
             {"compiled", shared_.compiled.load()},
             {"compile_failed", shared_.compile_failed.load()},

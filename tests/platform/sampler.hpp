@@ -14,6 +14,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 
 namespace platform {
 
@@ -21,8 +22,9 @@ class Sampler {
 public:
     Sampler(const Options &options, Shared &shared);
 
-    // Samples until the time is over. Tells the others when memory is full.
-    void run();
+    // Samples until the time is over or @well no longer true, which is asked
+    // each time. Tells the others when memory is full.
+    void run(const std::function<bool()> &well);
 
     // What is true of the whole.
     [[nodiscard]] nlohmann::json end();

@@ -28,11 +28,13 @@ struct Shared {
     Count pages_verified{0};
     Count pages_wrong{0};
     Count pages_refused{0};
-    Histogram first_touch; // a page gets its memory
-    Histogram touch;       // a page that is there
-    Histogram cold_touch;  // a page of a buffer that was advised COLD
+    Count buffers_refused{0}; // not even their making
+    Histogram first_touch;    // a page gets its memory
+    Histogram touch;          // a page that is there
+    Histogram cold_touch;     // a page that was advised COLD and not noise
 
     Count forks{0};
+    Count forks_failed{0};
     Count apps_ended{0};
     Count compiled{0};
     Count compile_failed{0};

@@ -132,6 +132,8 @@ ROWS = (
     *WORK,
     ("pages wrong", _path("end", "pages_wrong"), _plain("d")),
     ("touches refused memory", _path("end", "pages_refused"), _plain("d")),
+    ("buffers refused memory", _path("end", "buffers_refused"), _plain("d")),
+    ("forks that failed", _path("end", "forks_failed"), _plain("d")),
     ("compilations that failed", _path("end", "compile_failed"), _plain("d")),
     ("processes killed for want of memory", _path("vmstat", "oom_kill"), _plain("d")),
 )
