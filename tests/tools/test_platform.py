@@ -71,6 +71,8 @@ class Numbers(unittest.TestCase):
         self.assertEqual(found["copied"], 3 * 4096 + 100)
         self.assertEqual(found["store"]["steps_mean"], 1.5)
         self.assertEqual(found["store"]["used"], 4096)
+        self.assertEqual(found["store"]["used_per_stored"], 8192 / 4196)
+        self.assertIsNone(found["store"]["beside"])
 
     def test_packing_is_a_part_of_compaction_and_nobody_guesses_it(self):
         def compaction(**stores):

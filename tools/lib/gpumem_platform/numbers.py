@@ -110,7 +110,9 @@ def _store(first, last, warm):
         return None
     searches, steps = (_difference(first, last, what) for what in ("searches", "steps"))
     return {"stored": _mean(of_store(sample, "stored") for sample in warm), "used": _mean(of_store(sample, "used") for sample in warm),
-            "used_per_stored": _mean(_ratio(of_store(sample, "used") or 0, of_store(sample, "stored")) for sample in warm),
+            # Of all bytes at all times: a store that is nearly empty for a while counts as little as it holds.
+            "used_per_stored": _ratio(*(_sum(of_store(sample, what) for sample in warm) or 0 for what in ("used", "stored"))),
+            "beside": _mean(_sum((sample["store"] or {}).get(what) for what in ("handle_bytes", "descriptor_bytes")) for sample in warm),
             **{what: _difference(first, last, what) for what in ("objects_moved", "copied", "whole", "emptied", "packed", "compacted")},
             "restores": _restores(first, last),
             "steps_mean": 0 if searches == 0 else _ratio(steps or 0, searches), "steps_p99": of_store(last, "steps_p99"), "steps_max": of_store(last, "steps_max")}

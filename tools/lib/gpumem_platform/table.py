@@ -108,6 +108,7 @@ ROWS = (
       for order in ("3", "6", "9")),
     ("bytes in the store, MiB", _path("store", "stored"), _mib),
     ("memory of the store, MiB", _path("store", "used"), _mib),
+    ("handles and descriptors beside it, MiB", _path("store", "beside"), _mib),
     ("memory of the store per byte stored", _path("store", "used_per_stored"), _plain(".3f")),
     ("pages of the store moved whole", _path("store", "whole"), _plain(".0f")),
     ("pages of the store emptied into others", _path("store", "emptied"), _plain(".0f")),
