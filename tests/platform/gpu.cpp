@@ -27,7 +27,7 @@ constexpr std::uint32_t COLD = 2;
 
 // Part of memory that is the GPU's: by how much scenes differ, and while one is
 // loaded, when there is also what it is made from. 35 % on average.
-constexpr double SCENE_PART = 0.33, SCENES_DIFFER = 0.05, LOADING_PART = 0.52;
+constexpr double SCENE_PART = 0.34, SCENES_DIFFER = 0.05, LOADING_PART = 0.45;
 constexpr unsigned LOADED_EVERY = 6;     // scenes
 constexpr std::size_t MOST_PAGES = 1024; // of a buffer
 constexpr std::size_t SIDE_BY_SIDE = 32; // buffers filled together, at most

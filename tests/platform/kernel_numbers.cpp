@@ -136,6 +136,7 @@ json meminfo() {
             {"available", bytes("MemAvailable:")},
             {"cached", bytes("Cached:")},
             {"anonymous", bytes("AnonPages:")},
+            {"swap_all", bytes("SwapTotal:")},
             {"swap", bytes("SwapTotal:") - bytes("SwapFree:")}};
 }
 

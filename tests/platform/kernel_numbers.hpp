@@ -19,7 +19,8 @@ nlohmann::json vmstat();
 nlohmann::json moving();
 nlohmann::json moved_between(const nlohmann::json &before,
                              const nlohmann::json &after);
-// Bytes: free, available, page cache, anonymous, swap in use.
+// Bytes: free, available, page cache, anonymous, swap and what of it is in
+// use.
 nlohmann::json meminfo();
 // Seconds of CPU of the kernel's threads that reclaim and compact.
 nlohmann::json kernel_threads();

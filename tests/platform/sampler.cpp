@@ -147,6 +147,7 @@ json Sampler::sample() {
                  {"store", store()},
                  {"zram", zram()}};
     const auto stats = device_.stats();
+    line["machine"] = options_.memory;
     line["gpu"] = {{"buffers", shared_.buffers.load()},
                    {"bytes", shared_.buffer_bytes.load()},
                    {"cold_bytes", shared_.cold_bytes.load()},

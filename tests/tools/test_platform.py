@@ -90,6 +90,14 @@ class Numbers(unittest.TestCase):
         probes = numbers.summary(runs)["probes"]
         self.assertEqual([probes[order]["share_first"] for order in numbers.ORDERS], [0.5, 1, None, None, None])
 
+    def test_composition_is_parts_of_memory_swap_and_touches(self):
+        more = {"machine": 400, "memory": {"free": 5, "swap": 90, "swap_all": 100},
+                "gpu": {"resident_pages": 1, "cold_bytes": 0, "moved": 0, "bytes": 140}}
+        end = {**END, "pages_filled": 992, "pages_refused": 1}
+        found = numbers.summary([sample(10, **more), sample(20, **more), end])["composition"]
+        self.assertEqual({name: found[name] for name in ("free", "swap_share", "buffers_share", "refused_share")},
+                         {"free": 5, "swap_share": 0.9, "buffers_share": 0.35, "refused_share": 0.001})
+
     def test_restores_are_the_kernels_own_times(self):
         before = {"restores": 10, "restore_sum_ns": 5000, "restore_max_ns": 900, "restore_below_us": {"1": 10}}
         after = {"restores": 110, "restore_sum_ns": 505000, "restore_max_ns": 70000, "restore_below_us": {"1": 20, "8": 99, "128": 1}}
@@ -142,7 +150,7 @@ class Shown(unittest.TestCase):
         self.assertIn("of unmovable, no source was compiled.", text)
         self.assertNotIn("of whole", text)
         self.assertIn("| sources compiled | 0 | 1 |", text)
-        result["settings"]["whole"].update(balloon={"given": [[9.0, 0]]}, swap=0)
+        result["settings"]["whole"].update(balloon={"given": [[9.0, 0]]}, composition={})
         self.assertIn("of whole, the balloon was never inflated, nothing was in swap.", table.document(result))
 
     def test_no_number_is_a_dash_and_0_is_0(self):

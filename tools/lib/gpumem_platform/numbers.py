@@ -89,6 +89,15 @@ def _probes(samples, order):
             "scanned": _sum((probe.get("meanwhile") or {"vmstat": {}})["vmstat"].get("compact_migrate_scanned") for probe in probes)}
 
 
+def _composition(warm, end):
+    """What memory was used for, by which the load was set."""
+    touches = sum(end.get(what, 0) for what in ("pages_filled", "pages_verified", "pages_refused"))
+    return {**{what: _mean(sample["memory"].get(what) for sample in warm) for what in ("free", "anonymous", "cached", "swap")},
+            "swap_share": _mean(_ratio(sample["memory"]["swap"], sample["memory"].get("swap_all")) for sample in warm),
+            "buffers_share": _mean(_ratio(sample["gpu"].get("bytes", 0), sample.get("machine")) for sample in warm),
+            "refused_share": _ratio(end.get("pages_refused", 0), touches)}
+
+
 def _restores(first, last):
     """What the kernel says of the touches that waited for a page of the store; the longest is of all since it was loaded."""
     count, ns = (_between(first, last, what) for what in ("restores", "restore_sum_ns"))
@@ -137,7 +146,7 @@ def summary(found):
         "free_share": {str(order): _mean(_ratio(free_bytes(sample, order), free_bytes(sample)) for sample in warm) for order in SHARES},
         "unusable_index": {order: _mean(sample["unusable_index"][int(order)] for sample in warm if sample["unusable_index"])
                            for order in ORDERS},
-        "free": _mean(sample["memory"]["free"] for sample in warm), "swap": _mean(sample["memory"]["swap"] for sample in warm),
+        "composition": _composition(warm, end),
         "gpu": _mean(sample["gpu"]["resident_pages"] * PAGE for sample in warm),
         "cold": _mean(sample["gpu"]["cold_bytes"] for sample in warm),
         "zram_used": _mean(sample["zram"]["used"] for sample in warm if sample["zram"]),

@@ -71,6 +71,19 @@ def _times(order, base):
     return look
 
 
+# What memory is used for: the load was set by it, before anyone looked at success.
+COMPOSITION = (
+    ("free memory, MiB", _path("composition", "free"), _mib),
+    ("memory of programs, MiB", _path("composition", "anonymous"), _mib),
+    ("page cache, MiB", _path("composition", "cached"), _mib),
+    ("in swap, MiB", _path("composition", "swap"), _mib),
+    ("part of swap in use", _path("composition", "swap_share"), _share),
+    ("buffers, of all memory", _path("composition", "buffers_share"), _share),
+    ("touches refused memory", _path("end", "pages_refused"), _plain("d")),
+    ("part of touches refused memory", _path("composition", "refused_share"), lambda value: NONE if value is None else f"{value * 100:.3f} %"),
+    ("processes killed for want of memory", _path("vmstat", "oom_kill"), _plain("d")),
+)
+
 # What the load did from start to end; where settings differ in it they did not have the same load.
 WORK = (
     ("buffers made", _path("end", "buffers_made"), _plain("d")),
@@ -95,8 +108,6 @@ ROWS = (
        _plain("")) for order in ("3", "6", "9")),
     *((f"free memory in blocks of order >= {order}", _path("free_share", str(order)), _share) for order in numbers.SHARES),
     *((f"unusable free space, order {order}", _path("unusable_index", order), _plain(".3f")) for order in ("3", "6", "9")),
-    ("free memory, MiB", _path("free"), _mib),
-    ("in swap, MiB", _path("swap"), _mib),
     ("memory of zram, MiB", _path("zram_used"), _mib),
     ("buffers resident, MiB", _path("gpu"), _mib),
     ("pages of buffers moved", _path("buffer_pages_moved"), _plain("d")),
@@ -130,13 +141,12 @@ ROWS = (
     ("touch of a resident page, us: p50 / p99 / max", _latency("touch"), _plain("")),
     ("touch of a cold page, us: p50 / p99 / max", _latency("cold_touch"), _plain("")),
     ("restoring a cold page, in the kernel, us: mean / p99 below / max", _restores, _plain("")),
+    *COMPOSITION,
     *WORK,
     ("pages wrong", _path("end", "pages_wrong"), _plain("d")),
-    ("touches refused memory", _path("end", "pages_refused"), _plain("d")),
     ("buffers refused memory", _path("end", "buffers_refused"), _plain("d")),
     ("forks that failed", _path("end", "forks_failed"), _plain("d")),
     ("compilations that failed", _path("end", "compile_failed"), _plain("d")),
-    ("processes killed for want of memory", _path("vmstat", "oom_kill"), _plain("d")),
 )
 
 
@@ -166,7 +176,7 @@ def table(result):
 def lacking(setting):
     """What every load has and this one did not, as words."""
     return [what for what, look in (("no source was compiled", _path("end", "compiled")), ("no process was forked", _path("end", "forks")),
-                                    ("the balloon was never inflated", inflations), ("nothing was in swap", _path("swap"))) if not look(setting)]
+                                    ("the balloon was never inflated", inflations), ("nothing was in swap", _path("composition", "swap"))) if not look(setting)]
 
 
 def document(result):
