@@ -134,7 +134,8 @@ json meminfo() {
     return {{"total", bytes("MemTotal:")},
             {"free", bytes("MemFree:")},
             {"available", bytes("MemAvailable:")},
-            {"cached", bytes("Cached:")},
+            // Not "Cached:", which has the pages of some kinds of buffers too.
+            {"files", bytes("Active(file):") + bytes("Inactive(file):")},
             {"anonymous", bytes("AnonPages:")},
             {"swap_all", bytes("SwapTotal:")},
             {"swap", bytes("SwapTotal:") - bytes("SwapFree:")}};

@@ -92,7 +92,7 @@ def _probes(samples, order):
 def _composition(warm, end):
     """What memory was used for, by which the load was set."""
     touches = sum(end.get(what, 0) for what in ("pages_filled", "pages_verified", "pages_refused"))
-    return {**{what: _mean(sample["memory"].get(what) for sample in warm) for what in ("free", "anonymous", "cached", "swap")},
+    return {**{what: _mean(sample["memory"].get(what) for sample in warm) for what in ("free", "anonymous", "files", "swap")},
             "swap_share": _mean(_ratio(sample["memory"]["swap"], sample["memory"].get("swap_all")) for sample in warm),
             "buffers_share": _mean(_ratio(sample["gpu"].get("bytes", 0), sample.get("machine")) for sample in warm),
             "refused_share": _ratio(end.get("pages_refused", 0), touches)}

@@ -75,7 +75,7 @@ def _times(order, base):
 COMPOSITION = (
     ("free memory, MiB", _path("composition", "free"), _mib),
     ("memory of programs, MiB", _path("composition", "anonymous"), _mib),
-    ("page cache, MiB", _path("composition", "cached"), _mib),
+    ("page cache, MiB", _path("composition", "files"), _mib),
     ("in swap, MiB", _path("composition", "swap"), _mib),
     ("part of swap in use", _path("composition", "swap_share"), _share),
     ("buffers, of all memory", _path("composition", "buffers_share"), _share),
