@@ -65,11 +65,15 @@ class Numbers(unittest.TestCase):
         self.assertIsNone(found["store"])
 
     def test_a_page_that_was_emptied_is_not_a_copy_but_its_objects_are(self):
-        before = {"stored_bytes": 100, "held_bytes": 4096, "bytes_copied": 0, "moved_whole": 0, "emptied": 0, "searches": 0, "steps": 0}
-        after = {**before, "stored_bytes": 4096, "bytes_copied": 4196, "moved_whole": 1, "emptied": 2, "searches": 4, "steps": 6}
+        before = {"stored_bytes": 100, "held_bytes": 4096, "bytes_copied": 0, "moved_whole": 0, "emptied": 0, "searches": 0, "steps": 0,
+                  "searches_of_0": 0, "searches_of_1": 7, "searches_of_2": 0, "searches_of_3": 5}
+        after = {**before, "stored_bytes": 4096, "bytes_copied": 4196, "moved_whole": 1, "emptied": 2, "searches": 4, "steps": 6,
+                 "searches_of_1": 9, "searches_of_2": 2}
         found = numbers.summary([sample(10, store=before), sample(20, moved=5, store=after), END])
         self.assertEqual(found["copied"], 3 * 4096 + 100)
         self.assertEqual(found["store"]["steps_mean"], 1.5)
+        # What was before the first sample does not count.
+        self.assertEqual((found["store"]["steps_p99"], found["store"]["steps_max"]), (2, 2))
         self.assertEqual(found["store"]["used"], 4096)
         self.assertEqual(found["store"]["used_per_stored"], 8192 / 4196)
         self.assertIsNone(found["store"]["beside"])

@@ -11,8 +11,7 @@ SHARES = (3, 4, 6, 9)
 
 # What the store's debugfs file calls things.
 STORE = {"stored": "stored_bytes", "used": "held_bytes", "objects_moved": "objects_moved", "copied": "bytes_copied",
-         "whole": "moved_whole", "emptied": "emptied", "packed": "packed", "compacted": "pages_compacted", "searches": "searches", "steps": "steps",
-         "steps_p99": "steps_p99", "steps_max": "steps_max"}
+         "whole": "moved_whole", "emptied": "emptied", "packed": "packed", "compacted": "pages_compacted", "searches": "searches", "steps": "steps"}
 
 
 def of_store(sample, what):
@@ -114,6 +113,20 @@ def _restores(first, last):
     return {"count": count, "mean_ns": _ratio(ns, count), "p99_ns": p99, "max_ns": last["store"].get("restore_max_ns")}
 
 
+def _searches(first, last):
+    """Pages looked at for an object's new page, by searches between two samples; {} for a store that does not tell."""
+    counts, steps = [], 0
+    while (count := _between(first, last, f"searches_of_{steps}")) is not None:
+        counts += [(steps, count)]
+        steps += 1
+    all_of_them, seen, p99 = sum(count for _, count in counts), 0, None
+    for steps, count in counts:
+        seen += count
+        if p99 is None and seen * 100 >= all_of_them * 99:
+            p99 = steps
+    return {"steps_p99": p99, "steps_max": max((steps for steps, count in counts if count), default=0)} if counts else {}
+
+
 def _store(first, last, warm):
     if not any(sample["store"] for sample in warm):
         return None
@@ -124,7 +137,7 @@ def _store(first, last, warm):
             "beside": _mean(_sum((sample["store"] or {}).get(what) for what in ("handle_bytes", "descriptor_bytes")) for sample in warm),
             **{what: _difference(first, last, what) for what in ("objects_moved", "copied", "whole", "emptied", "packed", "compacted")},
             "restores": _restores(first, last),
-            "steps_mean": 0 if searches == 0 else _ratio(steps or 0, searches), "steps_p99": of_store(last, "steps_p99"), "steps_max": of_store(last, "steps_max")}
+            "steps_mean": 0 if searches == 0 else _ratio(steps or 0, searches), **_searches(first, last)}
 
 
 def summary(found):
