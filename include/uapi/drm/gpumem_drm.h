@@ -258,9 +258,9 @@ struct drm_gpumem_stats {
  *
  * For CAP_SYS_ADMIN, as whoever uses a page that moves waits for it. One call
  * compacts at a time. A signal, or memory that is about to be removed, ends a call
- * early, as if time were up, and it succeeds with what it has done. The time is looked at between two pages, and between
- * two times 256 pages that are only looked at; what a call gives back at its end comes
- * on top.
+ * early, as if time were up, and it succeeds with what it has done. The time is looked
+ * at between two pages, and between two times 256 pages that are only looked at; what a
+ * call gives back at its end comes on top.
  *
  * Freed pages may be in the free lists of CPUs for a while; the kernel empties these
  * when it lacks a large block.
