@@ -34,12 +34,12 @@ constexpr std::array<std::pair<const char *, const char *>, 8> LIBRARIES = {
      {"stb_sprintf", "STB_SPRINTF_IMPLEMENTATION"},
      {"stb_dxt", "STB_DXT_IMPLEMENTATION"}}};
 
-constexpr int C_AS_OFTEN = 3;
+constexpr int C_AS_OFTEN = 6;
 
 constexpr std::size_t READ_AT_ONCE = 128 << 10;
 constexpr std::size_t MOST_OF_A_FILE = 4 << 20;
 // Once memory is full; until then as fast as it goes.
-constexpr double BYTES_A_SECOND = 8e6;
+constexpr double BYTES_A_SECOND = 12e6;
 // Where files are large, as libraries and pictures are.
 constexpr std::array<const char *, 4> DIRECTORIES = {
     "/usr/lib/x86_64-linux-gnu", "/usr/libexec", "/usr/lib/gcc",
@@ -57,9 +57,9 @@ std::vector<Words> commands(const std::string &directory) {
         result.push_back({"g++", "-std=c++20", "-O0", "-I" + directory,
                           "-I" + directory + "/include",
                           "-I" + directory + "/include/uapi",
-                          "-I" + directory + "/tests", "-I/usr/include/libdrm",
-                          "-c", source});
-    // Libraries in C are quick to compile, and most of a device's programs.
+                          "-I/usr/include/libdrm", "-c", source});
+    // Libraries in C are quick to compile, and most of a device's programs:
+    // with 30 to 60 MiB they fit, and C++ takes 110 to 140.
     for (int i = 0; i < C_AS_OFTEN; ++i)
         for (const auto &[library, word] : LIBRARIES)
             result.push_back(
