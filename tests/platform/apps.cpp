@@ -21,7 +21,7 @@ using support::PAGE;
 
 // Together with the GPU's buffers, the balloon and the compiler more than there
 // is, so that some of it is always in swap.
-constexpr double APPS_PART = 0.27;
+constexpr double APPS_PART = 0.29;
 constexpr int APPS = 6;
 constexpr std::size_t TOUCHED_AT_ONCE = 16;
 

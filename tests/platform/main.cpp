@@ -98,10 +98,6 @@ int main(int argc, char **argv) {
     app.add_option("--seconds", seconds, "How long")
         ->required()
         ->check(CLI::Range(10u, 360000u));
-    app.add_option("--sources", options.sources,
-                   "What is compiled: *.cpp in it")
-        ->required()
-        ->check(CLI::ExistingDirectory);
     app.add_option("--seed", options.seed, "Of all choices")
         ->capture_default_str();
     app.add_option("--interval", interval, "Seconds between samples")

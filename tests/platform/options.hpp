@@ -13,7 +13,6 @@ struct Options {
     std::uint64_t seed = 1;
     std::chrono::seconds duration{120};
     std::chrono::seconds interval{5};
-    std::string sources; // directory of what is compiled
     bool cold = false;   // advise buffers GPUMEM_MADV_COLD
 };
 
