@@ -55,7 +55,7 @@ PLOTS = {
                 [("kcompactd", "s", _since_start(lambda s: numbers.cpu_seconds(s)["kcompactd"]), None),
                  ("kswapd", "s", _since_start(lambda s: numbers.cpu_seconds(s)["kswapd"]), None),
                  ("compaction by those who allocate", "s",
-                  _since_start(lambda s: s["compaction"] and s["compaction"]["direct"]["cpu_seconds"]), None)]),
+                  _since_start(lambda s: s["compaction"] and s["compaction"]["direct"].get("cpu_seconds")), None)]),
 }
 
 
