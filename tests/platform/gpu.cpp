@@ -245,8 +245,8 @@ private:
         if (buffers_.empty())
             return;
         Buffer &buffer = buffers_[reads_() % buffers_.size()];
-        // The cold are seldom wanted.
-        if (buffer.cold_pages && evenly(reads_) < 0.5)
+        // The cold are seldom wanted, also by a load that does not advise them.
+        if (evenly(reads_) < 0.5 && is_cold(buffer))
             return;
         const std::size_t count =
             std::min(PAGES_READ_AT_ONCE, buffer.sums.size());
@@ -277,11 +277,13 @@ private:
             shared_.pages_wrong++;
     }
 
+    static bool is_cold(const Buffer &buffer) {
+        return buffer.goes_cold && Clock::now() - buffer.touched > COLD_AFTER;
+    }
+
     void advise() {
-        const auto now = Clock::now();
         for (Buffer &buffer : buffers_)
-            if (buffer.goes_cold && !buffer.advised &&
-                now - buffer.touched > COLD_AFTER) {
+            if (!buffer.advised && is_cold(buffer)) {
                 gpumem::detail::check(
                     gpumem_bo_madvise(buffer.bo.get(), COLD, nullptr),
                     "gpumem_bo_madvise");
