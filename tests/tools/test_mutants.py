@@ -45,21 +45,30 @@ class Mutants(unittest.TestCase):
         mutant = mutants.Mutant("name", "what", "6.12", None, "gemfs", "A.*")
         died = Result("guest", programs.DEATH, FAILED, 0, "the guest died, in A.B; its last words:\nx")
         given = [Result("guest", "A.A", PASSED), Result("guest", "A.B", FAILED, 0, NO_RESULT[0]), died]
-        original, programs.run_guest = programs.run_guest, lambda *_: given
-        try:
-            self.assertEqual(mutants._run(mutant, None), [died])
-            given[:] = [Result("guest", programs.DEATH, FAILED, 0, f"{programs.OWN_WORDS}, in its start; its last words:\n")]
-            with self.assertRaises(VmError):
-                mutants._run(mutant, None)
-            given[:] = [Result("guest", programs.DEATH, FAILED, 0, f"{programs.SLOW_WORDS}, in A.B; its last words:\n")]
-            with self.assertRaisesRegex(VmError, f"^{programs.SLOW_WORDS}, in A.B$"):
-                mutants._run(mutant, None)
-            self.assertEqual(mutants._run(mutant, None, True), given)
-            given.clear()
-            with self.assertRaises(VmError):
-                mutants._run(mutant, None)
-        finally:
-            programs.run_guest = original
+        self.assertEqual(mutants._judge(mutant, given), [died])
+        given = [Result("guest", programs.DEATH, FAILED, 0, f"{programs.OWN_WORDS}, in its start; its last words:\n")]
+        with self.assertRaises(VmError):
+            mutants._judge(mutant, given)
+        given = [Result("guest", programs.DEATH, FAILED, 0, f"{programs.SLOW_WORDS}, in A.B; its last words:\n")]
+        with self.assertRaisesRegex(VmError, f"^{programs.SLOW_WORDS}, in A.B$"):
+            mutants._judge(mutant, given)
+        self.assertEqual(mutants._judge(mutant, given, True), given)
+        with self.assertRaises(VmError):
+            mutants._judge(mutant, [])
+
+    def test_what_others_fail_without_a_mistake_is_not_ones_own(self):
+        all_of_them = [mutants.Mutant(name, "what", "6.12", kind, "gemfs", f"{name}.*") for name, kind in (("A", None), ("B", None), ("C", "debug"))]
+        asked = []
+
+        def answer(_kernel, _backing, tests, _report, kind, _home):
+            asked.append((tests, kind))
+            return [Result("guest", "A.a", FAILED, 0, "x"), Result("guest", "B.b", PASSED), Result("guest", "C.c", PASSED)]
+
+        known = {}
+        with mock.patch.object(programs, "run_guest", answer):
+            failed = [[result.name for result in mutants._without(mutant, all_of_them, known)] for mutant in all_of_them]
+        self.assertEqual(failed, [["A.a"], [], []])
+        self.assertEqual(asked, [("A.*:B.*", None), ("C.*", "debug")])
 
     def test_the_stress_catches_what_it_says_was_wrong(self):
         mutant = mutants.Mutant("name", "what", "6.12", None, "gemfs", long_runs.STRESS)
@@ -67,10 +76,8 @@ class Mutants(unittest.TestCase):
         for detail, may_hang, wrong in ((said, False, None), ("status 70\n", False, None), ("status 124\n", True, None),
                                         ("status 124\n", False, "status 124"), ("status 125\n", True, "status 125")):
             given = [Result("stress", long_runs.STRESS, FAILED, 1, detail)]
-            with self.subTest(detail), mock.patch.object(programs, "run_guest", lambda *_: []), \
-                    mock.patch.object(long_runs, "run", lambda *_, given=given: given):
-                with self.assertRaisesRegex(VmError, wrong) if wrong else contextlib.nullcontext():
-                    self.assertEqual(mutants._run(mutant, None, may_hang), given)
+            with self.subTest(detail), self.assertRaisesRegex(VmError, wrong) if wrong else contextlib.nullcontext():
+                self.assertEqual(mutants._judge(mutant, given, may_hang), given)
         self.assertEqual(mutants._caught_by([Result("stress", long_runs.STRESS, FAILED, 1, said)]),
                          f"{long_runs.STRESS} (seed 1 pid 2: a page was wrong)")
 
@@ -88,7 +95,7 @@ class Mutants(unittest.TestCase):
         tried = [mutants.Mutant(name, "what", "6.12", None, "gemfs", "*") for name in ("hangs", "caught", "missed")]
         found = {"hangs": VmError("too long"), "caught": [Result("guest", "A.A", FAILED, 0, "x")], "missed": []}
 
-        def answer(mutant):
+        def answer(mutant, *_):
             if isinstance(found[mutant.name], VmError):
                 raise found[mutant.name]
             return found[mutant.name]

@@ -3,8 +3,9 @@
 
 A mutant is a patch of kernel/ in tests/mutants/, with a head that says which
 tests should catch it, and on which kernel and backing. They run twice: on the
-module as it is, where all must pass, and on a copy with the patch. A guest that
-takes too long has found nothing, unless the head says that the mistake may hang it.
+module as it is, where all must pass, once for all patches that have kernel and
+backing in common, and on a copy with the patch. A guest that takes too long has
+found nothing, unless the head says that the mistake may hang it.
 """
 
 import dataclasses
@@ -82,13 +83,18 @@ def _apply(mutant, home):
     modules.test_modules(debug_kernel.get(mutant.kernel, mutant.kind), home)
 
 
-def _run(mutant, home, may_hang=False):
-    """What failed on the module of a repository."""
+def _results(mutant, tests, home):
+    """Of tests on the module of a repository, with the mutant's kernel and backing."""
     def ignore(_result):
         pass
 
-    found = [*programs.run_guest(mutant.kernel, mutant.backing, mutant.tests, ignore, mutant.kind, home),
-             *long_runs.run([long_runs.stress()], mutant.kernel, mutant.backing, mutant.tests, ignore, mutant.kind, home)]
+    return [*programs.run_guest(mutant.kernel, mutant.backing, tests, ignore, mutant.kind, home),
+            *long_runs.run([long_runs.stress()], mutant.kernel, mutant.backing, tests, ignore, mutant.kind, home)]
+
+
+def _judge(mutant, found, may_hang=False):
+    """What of the mutant's tests failed."""
+    found = [result for result in found if result.name in (programs.DEATH, GUEST_PROGRAM) or results.matches(mutant.tests, result.name)]
     if not found:
         raise VmError(f"no test matches {mutant.tests}")
     failed = [result for result in found if result.state == FAILED]
@@ -148,26 +154,39 @@ def main(arguments):
         return 130
 
 
-def _try(mutant):
-    """What caught the mutant. Raises VmError if its tests can tell nothing."""
-    clean = _run(mutant, REPOSITORY)
-    if clean:
-        sys.stderr.writelines(f"{result.name}\n{result.detail.rstrip()}\n" for result in clean)
-        raise VmError(f"its tests fail without it: {_caught_by(clean)}")
+def _without(mutant, mutants, known):
+    """What failed without any mistake; known: what earlier mutants have found out, by kernel and backing."""
+    key = (mutant.kernel, mutant.kind, mutant.backing)
+    if key not in known:
+        tests = ":".join(dict.fromkeys(other.tests for other in mutants if (other.kernel, other.kind, other.backing) == key))
+        known[key] = _results(mutant, tests, REPOSITORY)
+    return _judge(mutant, known[key])
+
+
+def _with(mutant):
     with tempfile.TemporaryDirectory(prefix="gpumem-mutant-") as directory:
         home = pathlib.Path(directory)
         _apply(mutant, home)
-        return _run(mutant, home, mutant.hangs)
+        return _judge(mutant, _results(mutant, mutant.tests, home), mutant.hangs)
+
+
+def _try(mutant, mutants, known):
+    """What caught the mutant. Raises VmError if its tests can tell nothing."""
+    if clean := _without(mutant, mutants, known):
+        sys.stderr.writelines(f"{result.name}\n{result.detail.rstrip()}\n" for result in clean)
+        raise VmError(f"its tests fail without it: {_caught_by(clean)}")
+    return _with(mutant)
 
 
 def _try_all(mutants):
+    known = {}
     caught = errors = 0
     for series, kind in sorted({(mutant.kernel, mutant.kind or "") for mutant in mutants}):
         if build.main(["--kernel", series, *([f"--{kind}"] if kind else [])]):
             return 1
     for mutant in mutants:
         try:
-            failed = _try(mutant)
+            failed = _try(mutant, mutants, known)
             caught += bool(failed)
             said = f"caught by {_caught_by(failed)}" if failed else "NOT CAUGHT"
         except (VmError, OSError) as error:
