@@ -209,19 +209,15 @@ TEST_F(Compact, EndsEarlyWhenASignalComes) {
     struct sigaction old {};
     action.sa_handler = [](int) {};
     ASSERT_EQ(::sigaction(SIGALRM, &action, &old), 0);
-    bool ended_early = false;
-    for (int i = 0; i < 50 && !ended_early; ++i) {
-        const itimerval soon{{0, 0}, {0, 500}};
-        const itimerval never{};
-        ASSERT_EQ(::setitimer(ITIMER_REAL, &soon, nullptr), 0);
-        const Compaction got = device.compact(ALL);
-        ASSERT_EQ(::setitimer(ITIMER_REAL, &never, nullptr), 0);
-        ended_early = !got.done && got.pages_moved < ALL;
-        if (got.done)
-            break;
-    }
+    // Again and again: the first may come before the call has begun.
+    const itimerval often{{0, 500}, {0, 500}};
+    const itimerval never{};
+    ASSERT_EQ(::setitimer(ITIMER_REAL, &often, nullptr), 0);
+    const Compaction got = device.compact(ALL);
+    ASSERT_EQ(::setitimer(ITIMER_REAL, &never, nullptr), 0);
     ::sigaction(SIGALRM, &old, nullptr);
-    EXPECT_TRUE(ended_early);
+    EXPECT_FALSE(got.done);
+    EXPECT_LT(got.pages_moved, ALL);
     EXPECT_EQ(crumbs.first_wrong(), "");
 }
 
