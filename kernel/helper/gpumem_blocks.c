@@ -109,6 +109,26 @@ bool gpumem_blocks_meet(struct gpumem_blocks *blocks, struct page *page)
 }
 
 /**
+ * gpumem_blocks_forget_uses - what is known of blocks is old
+ * @blocks: the table
+ *
+ * A block that was met stays in the table, as it was met, and one that has to stay
+ * stays. But one that was left may be full by now, and others emptier.
+ */
+void gpumem_blocks_forget_uses(struct gpumem_blocks *blocks)
+{
+	unsigned int i;
+
+	for (i = 0; i < GPUMEM_BLOCKS_MAX; i++) {
+		struct gpumem_block *block = &blocks->table[i];
+
+		block->used = -1;
+		if (block->state == GPUMEM_BLOCK_LEFT)
+			block->state = GPUMEM_BLOCK_KEPT;
+	}
+}
+
+/**
  * gpumem_blocks_emptiest - the block that costs the fewest moves
  * @blocks: the table
  * @full: nodes that have no place for what would leave
@@ -273,25 +293,45 @@ unsigned int gpumem_blocks_count_free(struct gpumem_blocks *blocks)
 	return count;
 }
 
-/* Ours, with a reference for the caller, and nobody has said that it stays. */
-static bool gpumem_block_take_page(struct page *page,
-				   const struct drm_device *dev)
+/*
+ * Might a page without an owner be ours, but for the moment? Locked, or a file's and
+ * in the batch of some CPU. The low bits of a mapping say that it is no file's.
+ */
+static bool gpumem_page_is_busy(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+	unsigned long mapping = (unsigned long)READ_ONCE(folio->mapping);
+
+	return folio_test_locked(folio) ||
+	       (!folio_test_lru(folio) && mapping && !(mapping & 3));
+}
+
+/*
+ * Take a reference if the page is ours and nobody has said that it stays. Returns 0,
+ * -EBUSY, or -EAGAIN if that may be otherwise in a moment.
+ */
+static int gpumem_block_take_page(struct page *page,
+				  const struct drm_device *dev)
 {
 	struct gpumem_object *bo = NULL;
-	bool goes = false;
 	pgoff_t index;
+	int ret = -EBUSY;
 
 	if (gpumem_is_of_another_kind(page) || !get_page_unless_zero(page))
-		return false;
-	if (!gpumem_is_of_another_kind(page))
+		return ret;
+	if (!gpumem_is_of_another_kind(page)) {
 		bo = gpumem_page_owner(page, &index);
+		if (!bo && gpumem_page_is_busy(page))
+			ret = -EAGAIN;
+	}
 	if (bo) {
-		goes = !READ_ONCE(bo->pins) && (!dev || bo->base.dev == dev);
+		if (!READ_ONCE(bo->pins) && (!dev || bo->base.dev == dev))
+			ret = 0;
 		unlock_page(page);
 	}
-	if (!goes)
+	if (ret)
 		put_page(page);
-	return goes;
+	return ret;
 }
 
 /**
@@ -301,21 +341,22 @@ static bool gpumem_block_take_page(struct page *page,
  * @pages: receives the pages that are in use; room for pageblock_nr_pages
  *
  * Returns: the number of pages; -EBUSY, and no reference, if one of them is not
- * ours or has to stay.
+ * ours or has to stay, -EAGAIN if that may be for the moment only.
  */
 int gpumem_block_collect(const struct gpumem_block *block,
 			 const struct drm_device *dev, struct page **pages)
 {
 	struct page *first = gpumem_block_first(block->number);
 	unsigned long i = 0, step;
-	int count = 0;
+	int ret, count = 0;
 
 	if (!first)
 		return -EBUSY;
 	while (i < pageblock_nr_pages) {
 		step = gpumem_free_at(first + i);
 		if (!step) {
-			if (!gpumem_block_take_page(first + i, dev))
+			ret = gpumem_block_take_page(first + i, dev);
+			if (ret)
 				goto err_put;
 			pages[count++] = first + i;
 			step = 1;
@@ -327,5 +368,5 @@ int gpumem_block_collect(const struct gpumem_block *block,
 err_put:
 	while (count)
 		put_page(pages[--count]);
-	return -EBUSY;
+	return ret;
 }

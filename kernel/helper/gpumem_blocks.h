@@ -50,6 +50,7 @@ struct gpumem_blocks;
 struct gpumem_blocks *gpumem_blocks_create(void);
 void gpumem_blocks_destroy(struct gpumem_blocks *blocks);
 void gpumem_blocks_clear(struct gpumem_blocks *blocks);
+void gpumem_blocks_forget_uses(struct gpumem_blocks *blocks);
 
 bool gpumem_blocks_meet(struct gpumem_blocks *blocks, struct page *page);
 struct gpumem_block *gpumem_blocks_emptiest(struct gpumem_blocks *blocks,

@@ -17,14 +17,16 @@
  *
  * Where a page goes is for the page allocator to say. A place that it offers in a
  * block that is emptier, or is being left itself, is held back for a while: else it
- * would be what is offered next. So will be the page that has just moved, as it was
- * freed last; it is held only then, as until it is free its memcg is charged.
+ * would be what is offered next. So is the page that has just moved, or somebody else
+ * would have it at once, in the block that is to become free; but not if its memcg is
+ * charged for it until it is free, which could be more than it may have.
  */
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/gfp.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/mutex.h>
@@ -83,6 +85,7 @@ static void gpumem_compactor_destroy(struct gpumem_compactor *c)
 {
 	if (!c)
 		return;
+	gpumem_compact_put_end();
 	gpumem_blocks_destroy(c->blocks);
 	kvfree(c->pages);
 	kvfree(c->held);
@@ -101,7 +104,7 @@ static noinline struct gpumem_compactor *gpumem_compactor_create(void)
 	c->held_max = min(totalram_pages() / GPUMEM_COMPACT_HELD_SHARE,
 			  (unsigned long)GPUMEM_COMPACT_HELD);
 	c->held = kvcalloc(c->held_max, sizeof(*c->held), GFP_KERNEL);
-	if (c->blocks && c->pages && c->held)
+	if (c->blocks && c->pages && c->held && !gpumem_compact_put_begin())
 		return c;
 	gpumem_compactor_destroy(c);
 	return NULL;
@@ -220,7 +223,6 @@ void gpumem_compact_wait(void)
 void gpumem_compact_fini(void)
 {
 	cancel_delayed_work_sync(&gpumem_compact_release_work);
-	gpumem_compact_put_end();
 	if (gpumem_compactor)
 		gpumem_compact_release(gpumem_compactor);
 	gpumem_compactor_destroy(gpumem_compactor);
@@ -327,9 +329,23 @@ static int gpumem_compact_page(struct gpumem_compactor *c,
 	put_page(dst);
 	c->call->moved++;
 	c->moved = true;
+	c->idle = 0;
 out_put:
 	gpumem_compact_put(bo);
 	return ret;
+}
+
+/* By others than the root, which has no limit. */
+static bool gpumem_page_is_charged(struct page *page)
+{
+	struct mem_cgroup *memcg;
+	bool charged;
+
+	rcu_read_lock();
+	memcg = folio_memcg(page_folio(page));
+	charged = memcg && memcg->css.parent;
+	rcu_read_unlock();
+	return charged;
 }
 
 static void gpumem_compact_block(struct gpumem_compactor *c,
@@ -343,15 +359,22 @@ static void gpumem_compact_block(struct gpumem_compactor *c,
 	c->call->scanned += pageblock_nr_pages;
 	if (count < 0) {
 		block->state = GPUMEM_BLOCK_KEPT;
+		if (count == -EAGAIN) {
+			c->missed = true;
+			gpumem_drain_lru_batches();
+		}
 		return;
 	}
 	block->state = GPUMEM_BLOCK_LEFT;
 	block->used = count;
 	for (i = 0; i < count && !ret; i++) {
 		ret = gpumem_compact_page(c, block, c->pages[i]);
-		put_page(c->pages[i]);
 		if (!ret)
 			block->used--;
+		if (!ret && !gpumem_page_is_charged(c->pages[i]))
+			gpumem_compact_hold(c, c->pages[i]);
+		else
+			put_page(c->pages[i]);
 		if (gpumem_compact_is_over(c)) {
 			i++;
 			break;
@@ -393,6 +416,7 @@ static bool gpumem_compact_leave(struct gpumem_compactor *c)
 		gpumem_compact_block(c, block);
 		if (gpumem_compact_is_over(c))
 			return false;
+		cond_resched();
 	}
 }
 
@@ -413,12 +437,12 @@ static void gpumem_compact_begin_pass(struct gpumem_compactor *c)
 /* After a pass. */
 static bool gpumem_compact_is_done(struct gpumem_compactor *c)
 {
-	if (c->moved)
-		c->idle = 0;
 	if (c->moved || !c->wrapped)
 		return false;
-	c->idle = c->missed ? c->idle + 1 : 0;
-	return !c->missed || c->idle >= GPUMEM_COMPACT_IDLE;
+	if (c->missed && ++c->idle < GPUMEM_COMPACT_IDLE)
+		return false;
+	c->idle = 0;
+	return true;
 }
 
 static void gpumem_compact_run(struct gpumem_compactor *c)
@@ -500,11 +524,8 @@ int gpumem_device_compact(struct drm_device *dev,
 		gpumem_compact_begin_pass(c);
 	}
 	if (c->walked && time_after(jiffies, c->last + GPUMEM_COMPACT_STALE_JIFFIES)) {
-		bool rest = !c->wrapped;
-
-		gpumem_compact_begin_pass(c);
-		/* The blocks that are forgotten here are not met in this walk. */
-		c->missed |= rest;
+		gpumem_blocks_forget_uses(c->blocks);
+		nodes_clear(c->full);
 	}
 	compaction->moved = 0;
 	compaction->freed = 0;
@@ -530,6 +551,9 @@ int gpumem_device_compact(struct drm_device *dev,
 out_unlock:
 	mutex_unlock(&gpumem_compact_lock);
 	atomic_set(&gpumem_compact_busy, 0);
+	/* Who has the time finds what was freed meanwhile gone. */
+	if (!ret && !compaction->time_ns)
+		gpumem_compact_put_wait();
 	return ret;
 }
 EXPORT_SYMBOL_GPL(gpumem_device_compact);

@@ -66,6 +66,8 @@ void gpumem_compact_last(struct gpumem_compaction *last);
 bool gpumem_compact_is_over(struct gpumem_compactor *c);
 bool gpumem_compact_get(struct gpumem_object *bo);
 void gpumem_compact_put(struct gpumem_object *bo);
+int gpumem_compact_put_begin(void);
+void gpumem_compact_put_wait(void);
 void gpumem_compact_put_end(void);
 void gpumem_compact_walk(struct gpumem_compactor *c);
 void gpumem_compact_walk_anew(struct gpumem_compactor *c);

@@ -37,6 +37,8 @@ bool gpumem_compact_is_over(struct gpumem_compactor *c)
 
 /* Objects of which the last reference was ours, with that reference. */
 static LLIST_HEAD(gpumem_compact_last_refs);
+/* To free one may take long, and in other queues importers may block. */
+static struct workqueue_struct *gpumem_compact_put_queue;
 
 /**
  * gpumem_compact_get - take a reference on an object
@@ -98,7 +100,7 @@ void gpumem_compact_put(struct gpumem_object *bo)
 	if (!refcount_dec_not_one(&bo->base.refcount.refcount)) {
 		/* What belongs to the reference goes with it. */
 		llist_add(&bo->last_ref, &gpumem_compact_last_refs);
-		queue_work(gpumem_revoke_queue, &gpumem_compact_put_work);
+		queue_work(gpumem_compact_put_queue, &gpumem_compact_put_work);
 		return;
 	}
 	drm_dev_put(dev);
@@ -106,11 +108,34 @@ void gpumem_compact_put(struct gpumem_object *bo)
 }
 
 /**
- * gpumem_compact_put_end - wait for what gpumem_compact_put() has left to do
+ * gpumem_compact_put_begin - prepare for gpumem_compact_put()
+ *
+ * Returns: 0 or -ENOMEM.
+ */
+int gpumem_compact_put_begin(void)
+{
+	gpumem_compact_put_queue = alloc_workqueue("gpumem_put", WQ_UNBOUND, 0);
+	return gpumem_compact_put_queue ? 0 : -ENOMEM;
+}
+
+/**
+ * gpumem_compact_put_wait - wait for what gpumem_compact_put() has left to do
+ */
+void gpumem_compact_put_wait(void)
+{
+	flush_work(&gpumem_compact_put_work);
+}
+
+/**
+ * gpumem_compact_put_end - undo gpumem_compact_put_begin()
+ *
+ * Nothing is put any more.
  */
 void gpumem_compact_put_end(void)
 {
-	flush_work(&gpumem_compact_put_work);
+	if (gpumem_compact_put_queue)
+		destroy_workqueue(gpumem_compact_put_queue);
+	gpumem_compact_put_queue = NULL;
 }
 
 static bool gpumem_compact_looks_at(const struct gpumem_compactor *c,
@@ -202,7 +227,7 @@ static bool gpumem_compact_walk_object(struct gpumem_compactor *c,
 			c->walked = true;
 			return false;
 		}
-		if (gpumem_compact_is_over(c))
+		if (c->index < n && gpumem_compact_is_over(c))
 			return false;
 		cond_resched();
 	}

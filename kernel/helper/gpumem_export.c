@@ -252,10 +252,7 @@ static const struct dma_buf_ops gpumem_dma_buf_ops = {
 	.vunmap = drm_gem_dmabuf_vunmap,
 };
 
-/*
- * Works of &gpumem_object.revoke sleep, but in no queue of the system's; so does
- * who frees a buffer that a compaction was the last to use.
- */
+/* Works of &gpumem_object.revoke sleep, but in no queue of the system's. */
 struct workqueue_struct *gpumem_revoke_queue;
 
 /**

@@ -392,16 +392,10 @@ static void gpumem_mops_age(struct gpumem_object *bo)
 			    bo->base.size, 1);
 }
 
-/* Move a page without the kernel's help, with the object locked. */
+/* Move a page without the kernel's help, with the object locked and the page. */
 static int gpumem_mops_exchange(struct gpumem_object *bo, pgoff_t index,
 				struct page *src, struct page *dst)
 {
-	if (PageHWPoison(src))
-		return -EHWPOISON;
-
-	/* It may be locked for long, and our caller holds what others wait for. */
-	if (!trylock_page(src))
-		return -EAGAIN;
 	/* Faults wait for the object's lock, so nobody writes. */
 	gpumem_mops_revoke(bo, index);
 	if (copy_mc_highpage(dst, src)) {
@@ -418,7 +412,7 @@ static int gpumem_mops_reback(struct gpumem_object *bo)
 {
 	pgoff_t i, n = gpumem_object_pages(bo);
 	struct page *src, *dst;
-	int ret, result = 0;
+	int ret;
 
 	for (i = 0; i < n; i++) {
 		src = bo->pages[i];
@@ -426,27 +420,30 @@ static int gpumem_mops_reback(struct gpumem_object *bo)
 			continue;
 		if (fatal_signal_pending(current))
 			return -EINTR;
+		if (PageHWPoison(src))
+			return -EHWPOISON;
 		dst = gpumem_memory_is_left(1) ?
 			alloc_page(GFP_HIGHUSER | __GFP_NOWARN |
 				   __GFP_RETRY_MAYFAIL) : NULL;
 		if (!dst)
 			return -ENOMEM;
-		ret = gpumem_mops_exchange(bo, i, src, dst);
-		if (ret)
+		/*
+		 * What was replaced is not told from what was not, so a new try
+		 * would replace all again: better to wait for one that is locked.
+		 */
+		ret = folio_lock_killable(page_folio(src));
+		if (!ret)
+			ret = gpumem_mops_exchange(bo, i, src, dst);
+		if (ret) {
 			__free_page(dst);
-		/* One page in use does not keep the others from moving. */
-		if (ret == -EAGAIN) {
-			result = ret;
-			continue;
-		}
-		if (ret)
 			return ret;
+		}
 		gpumem_object_count_move(bo);
 		trace_gpumem_migrate(bo->id, i, page_to_pfn(src),
 				     page_to_pfn(dst), 0);
 		cond_resched();
 	}
-	return result;
+	return 0;
 }
 
 /* What struct page has of us while a page is in a slot. */
@@ -475,7 +472,10 @@ static int gpumem_mops_replace(struct gpumem_object *bo, pgoff_t index,
 {
 	int ret;
 
-	if (bo->pages[index] != old)
+	if (PageHWPoison(old))
+		return -EHWPOISON;
+	/* It may be locked for long, and our caller holds what others wait for. */
+	if (bo->pages[index] != old || !trylock_page(old))
 		return -EAGAIN;
 	/* The slot's. */
 	get_page(fresh);

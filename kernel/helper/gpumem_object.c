@@ -342,14 +342,13 @@ EXPORT_SYMBOL_GPL(gpumem_device_unplug);
  */
 bool gpumem_memory_is_left(unsigned long pages)
 {
-	long available;
+	long available = si_mem_available() + gpumem_purgeable_count();
 
-	do {
-		available = si_mem_available() + gpumem_purgeable_count();
-		if (available > 0 && pages <= available)
-			return true;
-	} while (gpumem_compact_give_back());
-	return false;
+	if (available > 0 && pages <= available)
+		return true;
+	/* It may be in the list of a CPU, which is not counted as free. */
+	available += gpumem_compact_give_back();
+	return available > 0 && pages <= available;
 }
 
 /**

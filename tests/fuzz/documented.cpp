@@ -25,7 +25,7 @@ bool may_answer(unsigned nr, int error, bool longterm) {
         return is_in({ENOENT, EINVAL}, error);
     case DRM_GPUMEM_PIN:
         return is_in({EINVAL, E2BIG, ENOENT, EFAULT, ENOMEM, EINTR, EOVERFLOW,
-                      ENODATA},
+                      ENODATA, EIO},
                      error) ||
                (longterm && is_in({EBUSY, EHWPOISON}, error));
     case DRM_GPUMEM_UNPIN:

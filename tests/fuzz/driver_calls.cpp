@@ -123,11 +123,13 @@ Answer Machine::query(const Arguments &a) {
     args.moved = bit_of(a[5]);
     const Answer got = ioctl_checked(*chosen, DRM_IOCTL_GPUMEM_QUERY, args);
     if (!got.error && chosen->ours() &&
-        (args.size % 4096 || args.resident_pages > args.size / 4096 ||
+        (args.size % 4096 ||
+         args.resident_pages + args.cold_pages > args.size / 4096 ||
          args.file_pins > args.pins))
         throw Failure("a query gives size " + std::to_string(args.size) +
                       ", resident pages " +
-                      std::to_string(args.resident_pages) + ", pins " +
+                      std::to_string(args.resident_pages) + " and cold ones " +
+                      std::to_string(args.cold_pages) + ", pins " +
                       std::to_string(args.pins) + ", the file's " +
                       std::to_string(args.file_pins));
     return got;
@@ -163,7 +165,7 @@ Answer Machine::evacuate(const Arguments &a) {
         return {false, 0};
     drm_gpumem_compact args{};
     args.pages = a[1] < 192 ? a[1] : size_of(a[1]);
-    args.time_ns = a[2] < 192 ? a[2] * std::uint64_t{1000} : size_of(a[2]);
+    args.time_ns = a[2] < 192 ? a[2] * std::uint64_t{1000} : size_of(a[2] % 64);
     args.flags = bit_of(a[3]);
     args.done = bit_of(a[4]);
     args.pages_moved = bit_of(a[5]);
@@ -182,8 +184,8 @@ Answer Machine::raw(const Arguments &a) {
     // Of DRM's own none that makes a file or waits.
     static constexpr std::array<unsigned, 12> CORE{
         0x00, 0x01, 0x02, 0x05, 0x07, 0x09, 0x0a, 0x0c, 0x0d, 0x1e, 0x1f, 0xb4};
-    static constexpr std::array<unsigned, 12> SIZES{
-        16, 24, 56, 120, 8, 4, 0, 1, 15, 64, 4096, 16383};
+    static constexpr std::array<unsigned, 14> SIZES{
+        16, 24, 48, 56, 64, 120, 8, 4, 0, 1, 15, 72, 4096, 16383};
     File *chosen = file(a[0]);
     if (!chosen || !chosen->ours())
         return {false, 0};

@@ -43,6 +43,10 @@ Machine::Machine(bool unhurried)
     support::shell("modprobe vgem");
     nodes_ = {node_of("gpumem", "renderD"), node_of("gpumem", "card"),
               node_of("vkms", "card"), node_of("vgem", "card")};
+    // Without them nothing foreign and no fence would ever be tried.
+    for (const std::string &node : nodes_)
+        if (node.empty())
+            throw std::runtime_error("the guest lacks gpumem, vkms or vgem");
     const rlimit lock{LOCK_LIMIT, LOCK_LIMIT};
     ::setrlimit(RLIMIT_MEMLOCK, &lock);
     std::array<int, 2> ends{};
@@ -120,6 +124,7 @@ void Machine::end() {
         const auto now = device_.stats();
         if (now.objects == before_.objects && now.bytes == before_.bytes &&
             now.resident_pages == before_.resident_pages &&
+            now.cold_pages == before_.cold_pages &&
             now.pinned_objects == before_.pinned_objects)
             return;
         if (std::chrono::steady_clock::now() > until)
@@ -128,10 +133,12 @@ void Machine::end() {
                           std::to_string(now.bytes) + " bytes, " +
                           std::to_string(now.resident_pages) +
                           " resident pages, " +
+                          std::to_string(now.cold_pages) + " cold ones, " +
                           std::to_string(now.pinned_objects) +
                           " pinned; before " + std::to_string(before_.objects) +
                           ", " + std::to_string(before_.bytes) + ", " +
                           std::to_string(before_.resident_pages) + ", " +
+                          std::to_string(before_.cold_pages) + ", " +
                           std::to_string(before_.pinned_objects));
         std::this_thread::yield();
     }

@@ -63,7 +63,7 @@ private:
         Call call;
         switch (below(3)) {
         case 0:
-            call.op = between(Op::create, Op::raw);
+            call.op = below(12) ? between(Op::create, Op::raw) : Op::evacuate;
             break;
         case 1:
             call.op = between(Op::mmap_file, Op::vmsplice);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Who pays for the memory of a buffer: memory cgroups and /proc/meminfo.
+#include "support/cold.hpp"
 #include "support/memory_group.hpp"
 #include "support/system.hpp"
 
@@ -70,6 +71,33 @@ TEST_F(MemoryCgroup, OfWhoPinsABufferIsCharged) {
     const gpumem::Bo bo = device.create(SIZE);
     ASSERT_EQ(in_group([&] { return gpumem_bo_pin(bo.get(), 0) ? 1 : 0; }), 0);
     EXPECT_GE(file_bytes(), SIZE);
+}
+
+// Whoever asks for it, as here somebody outside of the group.
+TEST_F(MemoryCgroup, OfACompressedPageIsChargedForWhatIsLeft) {
+    if (!support::store_is_ours())
+        GTEST_SKIP() << "zsmalloc charges nobody";
+    constexpr std::size_t pages = SIZE / PAGE;
+    std::optional<gpumem::Bo> bo = device.create(SIZE);
+    ASSERT_EQ(in_group([&] {
+                  const auto map = bo->map();
+                  for (std::size_t i = 0; i < pages; ++i)
+                      support::fill_page(map, i, support::Contents::text,
+                                         static_cast<std::uint32_t>(i));
+                  return 0;
+              }),
+              0);
+    const std::uint64_t held = support::store_figure("held_bytes");
+    ASSERT_GE(group->usage(), SIZE);
+    ASSERT_TRUE(support::becomes_cold(*bo, pages));
+    const std::uint64_t left = support::store_figure("held_bytes") - held;
+    EXPECT_GT(left, SIZE / 64);
+    EXPECT_LT(left, SIZE / 4 * 3);
+    // Each CPU has some that is charged beforehand.
+    EXPECT_GE(group->usage() + 256 * PAGE, left);
+    EXPECT_LT(group->usage(), SIZE);
+    bo.reset();
+    EXPECT_LT(group->usage(), left);
 }
 
 TEST_F(MemoryCgroup, AtItsLimitMakesAPinFailAndLeavesNothing) {

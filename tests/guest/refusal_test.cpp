@@ -228,6 +228,31 @@ TEST_F(Refusal, CompactWithoutABudgetOrWithAnythingUnknown) {
     EXPECT_EQ(call(DRM_IOCTL_GPUMEM_COMPACT, good), 0);
 }
 
+// A time that ends after all others is as none.
+TEST_F(Refusal, CompactTakesAnyTime) {
+    // So large that a call whose time is over comes to its end in no ten calls.
+    constexpr std::size_t size = 64 << 20;
+    const Device other = Device::open();
+    const gpumem::Bo large = other.create(size);
+    const auto map = large.map();
+    for (std::size_t at = 0; at < size; at += 4096)
+        map.data()[at] = std::byte{1};
+    for (const std::uint64_t time :
+         {std::numeric_limits<std::uint64_t>::max(),
+          std::uint64_t{std::numeric_limits<std::int64_t>::max()},
+          std::uint64_t{std::numeric_limits<std::int64_t>::max()} + 1}) {
+        bool done = false;
+        for (int i = 0; i < 10 && !done; ++i) {
+            drm_gpumem_compact args{};
+            args.pages = GPUMEM_COMPACT_MAX_PAGES;
+            args.time_ns = time;
+            ASSERT_EQ(call(DRM_IOCTL_GPUMEM_COMPACT, args), 0) << time;
+            done = args.done;
+        }
+        EXPECT_TRUE(done) << time;
+    }
+}
+
 TEST_F(Refusal, HandleOfAnotherFile) {
     const Device other = Device::open();
     drm_gpumem_query args{};

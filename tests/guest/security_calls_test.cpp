@@ -59,8 +59,12 @@ TEST_F(Security, HandlesOfAnotherFileAreRefusedByEveryCall) {
                 return 2;
             if (call(fd, DRM_IOCTL_GPUMEM_QUERY, query) != ENOENT)
                 return 3;
-            if (call(fd, DRM_IOCTL_GPUMEM_MADVISE, madvise) != ENOENT)
-                return 4;
+            for (const unsigned advice : {GPUMEM_BO_WILLNEED, GPUMEM_BO_DONTNEED,
+                                          GPUMEM_BO_COLD}) {
+                madvise.advice = advice;
+                if (call(fd, DRM_IOCTL_GPUMEM_MADVISE, madvise) != ENOENT)
+                    return 4;
+            }
             if (call(fd, DRM_IOCTL_GEM_CLOSE, close) != EINVAL)
                 return 5;
             if (call(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, prime) != ENOENT)

@@ -2,6 +2,7 @@
 // What a user who is not root can see and do; docs/security.md tells it in words.
 #include "security.hpp"
 
+#include "support/cold.hpp"
 #include "support/crumbs.hpp"
 #include "support/debugfs.hpp"
 #include "support/memory_group.hpp"
@@ -17,11 +18,13 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <deque>
@@ -29,6 +32,7 @@
 #include <functional>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 using gpumem::Bo;
@@ -70,6 +74,18 @@ TEST_F(Security, AUserSeesNoPageFrames) {
     });
     ASSERT_TRUE(WIFEXITED(status));
     EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST_F(Security, DebugfsIsRootsAloneFileByFile) {
+    for (const auto &[name, mode] :
+         {std::pair{"objects", 0400U}, {"pages", 0400U}, {"store", 0400U},
+          {"corrupt", 0200U}, {"compact", 0600U}}) {
+        struct stat found {};
+        ASSERT_EQ(::stat((support::GPUMEM_DEBUGFS + name).c_str(), &found), 0)
+            << name;
+        EXPECT_EQ(found.st_mode & 07777, mode) << name;
+        EXPECT_EQ(found.st_uid, 0U) << name;
+    }
 }
 
 // However many processes and files there are, one user's pins stay in the limit.
@@ -161,6 +177,24 @@ TEST_F(Security, AForkBombOfOpenersGetsNoMoreMemoryThanItsGroup) {
     EXPECT_EQ(device.stats().objects, objects);
 }
 
+// What the driver does itself goes on while somebody is in the way elsewhere.
+void expect_the_drivers_own_ways(const Device &device) {
+    constexpr std::size_t pages = 64;
+    const Bo bo = device.create(pages * PAGE);
+    const auto map = bo.map();
+    for (std::size_t i = 0; i < pages; ++i)
+        support::fill_page(map, i, support::Contents::text,
+                           static_cast<std::uint32_t>(i));
+    // Ends by its budgets, or because there is nothing to do.
+    const gpumem::Compaction got =
+        device.compact(1000, std::chrono::milliseconds(50));
+    EXPECT_LE(got.pages_moved, 1000U);
+    EXPECT_TRUE(support::becomes_cold(bo, pages));
+    for (std::size_t i = 0; i < pages; ++i)
+        EXPECT_TRUE(support::page_is(map, i, support::Contents::text,
+                                     static_cast<std::uint32_t>(i)));
+}
+
 // It maps, puts a fence in that never signals, and does nothing more.
 TEST_F(Security, AnImporterThatNeverLetsGoStopsNothingElse) {
     const Device device = Device::open();
@@ -184,6 +218,7 @@ TEST_F(Security, AnImporterThatNeverLetsGoStopsNothingElse) {
     for (const std::uint64_t id : ids)
         EXPECT_EQ(support::soft_offline(support::page_frames(id).front()),
                   EBUSY);
+    expect_the_drivers_own_ways(device);
     // The shrinker passes by what the importers hold, and takes the next.
     const Bo other = device.create(64 * PAGE);
     {
@@ -230,6 +265,7 @@ TEST_F(Security, AnImporterThatBlocksStopsNothingElse) {
     EXPECT_GT(support::move_pages(device, 1000), 0U);
     EXPECT_EQ(crumbs.first_wrong(), "");
     EXPECT_TRUE(support::moves(other_id));
+    expect_the_drivers_own_ways(device);
     const Bo purgeable = device.create(PAGE);
     { purgeable.map().data()[0] = std::byte{1}; }
     purgeable.madvise(GPUMEM_BO_DONTNEED);
@@ -274,6 +310,7 @@ TEST_F(Security, ALongPinThatNeverEndsStopsNothingElse) {
                   EBUSY);
     EXPECT_GT(support::move_pages(device, 100), 0U);
     EXPECT_EQ(crumbs.first_wrong(), "");
+    expect_the_drivers_own_ways(device);
     ASSERT_EQ(::waitpid(child, nullptr, WNOHANG), 0) << "it did not wait";
 
     ::kill(child, SIGKILL);

@@ -20,7 +20,7 @@ class Mutants(unittest.TestCase):
     def setUp(self):
         sources = (mutants.REPOSITORY / "tests/guest").glob("*.cpp")
         self.tests = [".".join(names) for path in sources for names in _TEST.findall(path.read_text(encoding="utf-8"))]
-        self.tests.append(long_runs.STRESS)
+        self.tests += [long_runs.FUZZ, long_runs.STRESS]
         self.patches = sorted(mutants.PATCHES.glob("*.patch"))
 
     def test_every_head_can_be_read_and_every_filter_matches(self):

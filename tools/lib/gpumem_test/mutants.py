@@ -31,6 +31,7 @@ PATCHES = REPOSITORY / "tests/mutants"
 _COPIED = ("kernel", "include/uapi", "tests/kmod", "tools")
 # Statuses of tools/vm: the guest took too long, or there was none.
 SLOW, OWN = 124, 125
+_LONG = (long_runs.FUZZ, long_runs.STRESS)
 _HEAD = re.compile(r"^(What|Kernel|Backing|Tests|Hangs): (.+)$", re.MULTILINE)
 
 DESCRIPTION = """\
@@ -89,7 +90,7 @@ def _results(mutant, tests, home):
         pass
 
     return [*programs.run_guest(mutant.kernel, mutant.backing, tests, ignore, mutant.kind, home),
-            *long_runs.run([long_runs.stress()], mutant.kernel, mutant.backing, tests, ignore, mutant.kind, home)]
+            *long_runs.run([long_runs.fuzz(long_runs.CALLS), long_runs.stress()], mutant.kernel, mutant.backing, tests, ignore, mutant.kind, home)]
 
 
 def _judge(mutant, found, may_hang=False):
@@ -103,7 +104,7 @@ def _judge(mutant, found, may_hang=False):
             raise VmError(result.detail.splitlines()[0])
         if result.name == programs.DEATH and result.detail.startswith(programs.SLOW_WORDS) and not may_hang:
             raise VmError(result.detail.partition(";")[0])
-        if result.name == long_runs.STRESS and _status(result) in (SLOW, OWN) and not (may_hang and _status(result) == SLOW):
+        if result.name in _LONG and _status(result) in (SLOW, OWN) and not (may_hang and _status(result) == SLOW):
             raise VmError(f"{result.name} ended with status {_status(result)} of tools/vm")
     # A guest that died says so once, and what did not run has caught nothing.
     return [result for result in failed if result.detail not in results.NO_RESULT]
@@ -115,15 +116,15 @@ def _status(result):
 
 
 def _first_failure(result):
-    """What gpumem-stress says of a run."""
-    found = re.search(r"^first failure: (?:gpumem-stress: )?(.*)$", result.detail, re.MULTILINE)
+    """What gpumem-stress or gpumem-fuzz says of a run."""
+    found = re.search(r"^(?:first failure: (?:gpumem-stress: )?|gpumem-fuzz: )(.*)$", result.detail, re.MULTILINE)
     return found.group(1) if found else f"status {_status(result)}"
 
 
 def _caught_by(failed):
     words = []
     for result in failed:
-        if result.name == long_runs.STRESS:
+        if result.name in _LONG:
             words.append(f"{result.name} ({_first_failure(result)})")
             continue
         words.append(result.detail.partition(";")[0].splitlines()[0] if result.name == programs.DEATH else result.name)

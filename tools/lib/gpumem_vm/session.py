@@ -108,6 +108,8 @@ class Session:
             "REPOSITORY": str(options.repository), "REPOSITORY_CACHE": "cache=mmap",
             "OUT": str(out), "TEST_MODULES": str(modules.work_directory(self.kernel, options.repository) / "tests/kmod"), "SHARES": str(len(options.share)),
             "GUEST_PATH": f"{options.repository}/build/guest/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            # Whether what is lost has to be looked for.
+            "LEAKS": "yes" if options.kind == debug_kernel.DEBUG else "",
             "GUEST_TERM": os.environ.get("TERM", "dumb"),
         }
         if self._interactive():
