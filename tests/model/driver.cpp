@@ -3,7 +3,9 @@
 
 #include "support/system.hpp"
 
+#include <array>
 #include <cerrno>
+#include <cstring>
 #include <limits>
 #include <stdexcept>
 #include <sys/ioctl.h>
@@ -16,6 +18,9 @@ namespace model {
 namespace {
 
 constexpr std::uint32_t UNKNOWN_FLAG = 1U << 31;
+
+// For Variant::timed.
+constexpr std::uint64_t SHORT_TIME_NS = 1000;
 
 drm_gpumem_stats stats_now() {
     const gpumem::UniqueFd fd(support::open_drm("gpumem", "renderD"));
@@ -109,6 +114,8 @@ Answer Driver::run(const Operation &op) {
     case Kind::compact:
         support::compact_memory();
         return {};
+    case Kind::evacuate:
+        return evacuate(op);
     }
     return {};
 }
@@ -227,8 +234,8 @@ Answer Driver::madvise(const Operation &op) {
     return answer;
 }
 
-// Compressed pages count as resident: which ones are is the driver's choice, and
-// nobody can tell by what is in them.
+// Compressed pages count as resident: which ones are is the driver's choice,
+// and nobody can tell by what is in them.
 Answer Driver::query(const Operation &op) {
     drm_gpumem_query args{};
     args.handle = slot(op).handle;
@@ -256,6 +263,46 @@ Answer Driver::stats(const Operation &op) {
             {"pinned", args.pinned_objects - before_.pinned_objects},
             {"resident", args.resident_pages + args.cold_pages -
                              before_.resident_pages - before_.cold_pages}};
+    return answer;
+}
+
+Answer Driver::evacuate(const Operation &op) {
+    drm_gpumem_compact args{};
+    args.pages = at(op.pages);
+    if (op.variant == Variant::many)
+        args.pages = GPUMEM_COMPACT_MAX_PAGES;
+    else if (op.variant == Variant::too_many)
+        args.pages = GPUMEM_COMPACT_MAX_PAGES + 1;
+    else if (op.variant == Variant::huge)
+        args.pages = std::numeric_limits<std::uint64_t>::max();
+    if (op.variant == Variant::timed)
+        args.time_ns = SHORT_TIME_NS;
+    else if (op.variant == Variant::overflow)
+        args.time_ns = std::numeric_limits<std::uint64_t>::max();
+    if (op.variant == Variant::unknown_flag)
+        args.flags = UNKNOWN_FLAG;
+    if (op.variant == Variant::dirty_field) {
+        const std::array outputs{&args.pages_moved, &args.blocks_freed,
+                                 &args.pages_scanned};
+        if (const std::size_t which = at(op.pages) % (outputs.size() + 1))
+            *outputs.at(which - 1) = 1;
+        else
+            args.done = 1;
+    }
+
+    const drm_gpumem_compact given = args;
+    Answer answer = call(file(op), DRM_IOCTL_GPUMEM_COMPACT, &args);
+    if (!answer.error)
+        answer.values = {{"done", args.done},
+                         {"moved", args.pages_moved},
+                         {"freed", args.blocks_freed},
+                         {"scanned", args.pages_scanned}};
+    const bool same = answer.error
+                          ? !std::memcmp(&args, &given, sizeof(args))
+                          : args.pages == given.pages &&
+                                args.time_ns == given.time_ns && !args.flags;
+    if (!same)
+        answer.values["changed"] = 1;
     return answer;
 }
 

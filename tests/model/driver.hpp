@@ -64,6 +64,7 @@ private:
     Answer madvise(const Operation &op);
     Answer query(const Operation &op);
     Answer stats(const Operation &op);
+    Answer evacuate(const Operation &op);
 
     // driver_sharing.cpp: PRIME, mappings, importers, memory as a whole
     Answer enter_buf(gpumem::UniqueFd fd, const Operation &op);

@@ -114,6 +114,8 @@ Answer Model::answer(const Operation &op, const Answer &actual) {
         return shrink(actual);
     case Kind::compact:
         return {};
+    case Kind::evacuate:
+        return evacuate(op, actual);
     }
     return {};
 }
@@ -297,6 +299,28 @@ Answer Model::shrink(const Answer &actual) {
                 purge(id);
             answer.values[name] = state_.objects.at(id).purged;
         }
+    return answer;
+}
+
+Answer Model::evacuate(const Operation &op, const Answer &actual) {
+    if (!state_.file(op.file))
+        return failed(EBADF);
+    std::uint64_t pages = static_cast<std::uint64_t>(op.pages);
+    if (op.variant == Variant::many)
+        pages = GPUMEM_COMPACT_MAX_PAGES;
+    if (!pages || op.variant == Variant::unknown_flag ||
+        op.variant == Variant::dirty_field || op.variant == Variant::too_many ||
+        op.variant == Variant::huge)
+        return failed(EINVAL);
+    // What moves is the driver's choice, if anything, but not more than the
+    // budget, and nothing that it has not looked at.
+    const std::uint64_t moved =
+        std::min(actual.value("moved"), rules_.movable ? pages : 0);
+    Answer answer;
+    answer.values = {{"done", actual.value("done") != 0},
+                     {"moved", moved},
+                     {"freed", std::min(actual.value("freed"), moved)},
+                     {"scanned", std::max(actual.value("scanned"), moved)}};
     return answer;
 }
 

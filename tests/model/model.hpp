@@ -40,6 +40,7 @@ private:
     Answer query(const Operation &op, const Answer &actual);
     Answer stats(const Operation &op, const Answer &actual);
     Answer shrink(const Answer &actual);
+    Answer evacuate(const Operation &op, const Answer &actual);
 
     // model_pins.cpp
     Answer pin(const Operation &op, const Answer &actual);

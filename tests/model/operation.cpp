@@ -29,11 +29,10 @@ constexpr Field ADVICE{"advice", &Operation::advice, 0, 3};
 using enum Variant;
 
 const std::array<std::string_view, VARIANTS> VARIANT_NAMES{
-    "plain",     "unknown_flag", "dirty_field", "dirty_pad",
-    "overflow",  "huge",         "odd",         "longterm",
-    "empty",     "too_many",     "bad_address", "many",
-    "read_only", "private",      "beside",      "no_dmabuf",
-    "told",      "lazy"};
+    "plain",       "unknown_flag", "dirty_field", "dirty_pad", "overflow",
+    "huge",        "odd",          "longterm",    "empty",     "too_many",
+    "bad_address", "many",         "read_only",   "private",   "beside",
+    "no_dmabuf",   "told",         "lazy",        "timed"};
 
 // In the order of Kind.
 const std::array<KindInfo, KINDS> &kinds() {
@@ -78,6 +77,12 @@ const std::array<KindInfo, KINDS> &kinds() {
         {"sum", {IMPORTER}, {}, 3},
         {"shrink", {}, {}, 3},
         {"compact", {}, {}, 2},
+        // Which field is dirty goes by the pages.
+        {"evacuate",
+         {FILE_SLOT, SIZE},
+         {many, many, timed, overflow, unknown_flag, dirty_field, too_many,
+          huge},
+         4},
     }};
     return all;
 }

@@ -49,9 +49,10 @@ enum class Kind {
     sum,     // of the first words of all pages, as the importer sees them, if
              // it has not let go
     shrink,  // all that shrinkers have to give
-    compact, // all memory
+    compact, // all memory, by the kernel
+    evacuate, // page blocks, by the driver, with a budget of pages
 };
-inline constexpr std::size_t KINDS = 24;
+inline constexpr std::size_t KINDS = 25;
 
 // What is special about an operation; kinds that do not know it take it for
 // plain.
@@ -60,22 +61,23 @@ enum class Variant {
     unknown_flag, // a bit that means nothing
     dirty_field,  // an output is not 0
     dirty_pad,    // padding is not 0
-    overflow,     // a size that cannot be rounded up
+    overflow,     // a size that cannot be rounded up, a time without end
     huge,         // more than any machine has
     odd,          // a byte less than whole pages
     longterm,     // GPUMEM_PIN_LONGTERM
     empty,        // no handle at all
-    too_many,     // handles
+    too_many,     // handles, pages
     bad_address,  // of the array
-    many,         // the array, many times over
+    many,         // the array, many times over; all pages that a call moves
     read_only,    //
     private_copy, // MAP_PRIVATE
     beside,       // a page behind the offset
     no_dmabuf,    // the descriptor of the DRM file itself
     told,         // lets go at once
     lazy,         // keeps what it has, which means nothing any more
+    timed,        // a time that may be too short
 };
-inline constexpr std::size_t VARIANTS = 18;
+inline constexpr std::size_t VARIANTS = 19;
 // For Variant::many.
 inline constexpr std::size_t MANY = 300;
 

@@ -25,6 +25,10 @@ Answer FakeDriver::run(const Operation &operation) {
             answer.values.contains("word") && !answer.value("word"))
             answer.values["word"] = first_word(1);
     }
+    if (bug_ == Bug::ignores_the_budget && operation.kind == Kind::evacuate &&
+        !answer.error && operation.pages)
+        answer.values["moved"] = answer.values["scanned"] =
+            static_cast<std::uint64_t>(operation.pages) + 1;
     return answer;
 }
 

@@ -11,6 +11,7 @@ enum class Bug {
     wrong_errno,        // a pin of an unknown handle is EINVAL
     unpins_a_part,      // of an array that is refused
     keeps_what_it_took, // purged contents come back with WILLNEED
+    ignores_the_budget, // of a compaction
 };
 
 class FakeDriver : public Subject {

@@ -75,6 +75,11 @@ TEST(ModelCheck, FindsACallThatChangedSomethingAndFailed) {
     EXPECT_EQ(std::ranges::count(text, '\n'), 4) << text;
 }
 
+TEST(ModelCheck, FindsACompactionThatMovesMoreThanItMay) {
+    EXPECT_EQ(shortest(Bug::ignores_the_budget), "open file=0\n"
+                                                 "evacuate file=0 pages=1\n");
+}
+
 TEST(ModelCheck, FindsWhatNeedsMoreThanAFewOperations) {
     const std::string text = shortest(Bug::keeps_what_it_took);
     // A page comes by a write, or by a pin and its end.
