@@ -23,7 +23,7 @@ namespace {
 
 // Always the same, and some more that are others each time.
 constexpr std::uint64_t SEED = 1;
-constexpr std::uint64_t SEQUENCES = 30;
+constexpr std::uint64_t SEQUENCES = model::WORTH_THE_WHILE;
 constexpr int RANDOM_SEQUENCES = 5;
 constexpr std::size_t LENGTH = 60;
 // Shorter sequences that are tried when one fails.
@@ -105,23 +105,18 @@ TEST(Model, AgreesOnRandomSequences) {
     }
     std::cout << std::endl; // before a kernel that does not survive them
 
-    std::uint64_t refused = 0, pages = 0, purges = 0;
+    model::Outcome all;
     for (const std::uint64_t seed : seeds) {
         std::mt19937_64 random(seed);
-        const auto result = agrees(model::random_sequence(random, LENGTH),
-                                   "gpumem-model --sequences 1 --length " +
-                                       std::to_string(LENGTH) + " --seed " +
-                                       std::to_string(seed),
-                                   "seed-" + std::to_string(seed));
+        all += agrees(model::random_sequence(random, LENGTH),
+                      "gpumem-model --sequences 1 --length " +
+                          std::to_string(LENGTH) + " --seed " +
+                          std::to_string(seed),
+                      "seed-" + std::to_string(seed));
         if (HasFailure())
             return; // the next ones would say the same
-        refused += result.refused;
-        pages += result.pages;
-        purges += result.purges;
     }
-    EXPECT_GT(refused, 0U);
-    EXPECT_GT(pages, 0U);
-    EXPECT_GT(purges, 0U);
+    EXPECT_EQ(never_met(all), "");
 }
 
 } // namespace

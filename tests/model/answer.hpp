@@ -37,6 +37,9 @@ inline std::string purged_name(int slot) {
 inline std::string resident_name(int slot) {
     return "resident_" + std::to_string(slot);
 }
+inline std::string cold_name(int slot) {
+    return "cold_" + std::to_string(slot);
+}
 
 std::string to_text(const Answer &answer);
 

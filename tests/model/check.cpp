@@ -51,7 +51,37 @@ std::uint64_t pages_compared(const Operation &operation, const Answer &answer) {
     return operation.kind == Kind::read && answer.values.contains("word");
 }
 
+std::uint64_t pages_compressed(const Operation &operation,
+                               const Answer &answer) {
+    return operation.kind == Kind::madvise ? answer.value("cold") : 0;
+}
+
+std::uint64_t pages_moved(const Operation &operation, const Answer &answer) {
+    return operation.kind == Kind::evacuate ? answer.value("moved") : 0;
+}
+
 } // namespace
+
+Outcome &Outcome::operator+=(const Outcome &other) {
+    disagreement = other.disagreement;
+    done = other.done;
+    operations += other.operations;
+    skipped += other.skipped;
+    refused += other.refused;
+    pages += other.pages;
+    purges += other.purges;
+    cold += other.cold;
+    moved += other.moved;
+    return *this;
+}
+
+std::string never_met(const Outcome &all) {
+    return !all.refused  ? "an error"
+           : !all.pages  ? "a page to compare"
+           : !all.purges ? "a purge"
+           : !all.cold   ? "a cold page"
+                         : "";
+}
 
 Outcome check(const Sequence &sequence, Subject &subject, const Rules &rules,
               const std::function<void(const Operation &)> &before) {
@@ -73,6 +103,8 @@ Outcome check(const Sequence &sequence, Subject &subject, const Rules &rules,
         ++outcome.operations;
         outcome.refused += actual.error != 0;
         outcome.pages += pages_compared(all[i], actual);
+        outcome.cold += pages_compressed(all[i], actual);
+        outcome.moved += pages_moved(all[i], actual);
         if (actual != expected) {
             outcome.disagreement = {.step = i + 1,
                                     .operation = all[i],

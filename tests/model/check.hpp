@@ -31,7 +31,19 @@ struct Outcome {
     std::uint64_t refused = 0;
     std::uint64_t pages = 0; // compared
     std::uint64_t purges = 0;
+    std::uint64_t cold = 0;  // pages that were compressed when it was advised
+    std::uint64_t moved = 0; // pages, by the driver's own compaction
+
+    // Adds up counts; the disagreement is that of the last one.
+    Outcome &operator+=(const Outcome &other);
 };
+
+// Random sequences that are enough to meet all that there is.
+inline constexpr std::uint64_t WORTH_THE_WHILE = 30;
+
+// What the driver may leave alone without being wrong, but not each time: the
+// first of it that was never met in all of a run, or nothing.
+std::string never_met(const Outcome &all);
 
 // @before is called with each operation that is about to run. After the
 // sequence everything is looked at, and then closed, and nothing may be left.

@@ -219,6 +219,7 @@ void Driver::tell_what_a_pin_left(const Operation &op, Answer &answer) {
             (args.flags & GPUMEM_QUERY_PURGED) != 0;
         answer.values[resident_name(each)] =
             args.resident_pages + args.cold_pages;
+        answer.values[cold_name(each)] = args.cold_pages;
     }
 }
 
@@ -229,13 +230,21 @@ Answer Driver::madvise(const Operation &op) {
     args.retained = op.variant == Variant::dirty_field;
     args.pad = op.variant == Variant::dirty_pad;
     Answer answer = call(file(op), DRM_IOCTL_GPUMEM_MADVISE, &args);
-    if (!answer.error)
-        answer.values["retained"] = args.retained;
+    if (answer.error)
+        return answer;
+    answer.values["retained"] = args.retained;
+    if (op.advice == GPUMEM_MADV_COLD) {
+        // What it has done, before something else is.
+        drm_gpumem_query after{};
+        after.handle = args.handle;
+        answer.error = call(file(op), DRM_IOCTL_GPUMEM_QUERY, &after).error;
+        answer.values["cold"] = after.cold_pages;
+    }
     return answer;
 }
 
-// Compressed pages count as resident: which ones are is the driver's choice,
-// and nobody can tell by what is in them.
+// Compressed pages count as resident, too: which ones are is the driver's
+// choice, and nobody can tell by what is in them.
 Answer Driver::query(const Operation &op) {
     drm_gpumem_query args{};
     args.handle = slot(op).handle;
@@ -245,6 +254,7 @@ Answer Driver::query(const Operation &op) {
         answer.values = {{"flags", args.flags},
                          {"size", args.size},
                          {"resident", args.resident_pages + args.cold_pages},
+                         {"cold", args.cold_pages},
                          {"pins", args.pins},
                          {"file_pins", args.file_pins},
                          {"moved", args.moved}};
@@ -262,7 +272,8 @@ Answer Driver::stats(const Operation &op) {
             {"bytes", args.bytes - before_.bytes},
             {"pinned", args.pinned_objects - before_.pinned_objects},
             {"resident", args.resident_pages + args.cold_pages -
-                             before_.resident_pages - before_.cold_pages}};
+                             before_.resident_pages - before_.cold_pages},
+            {"cold", args.cold_pages - before_.cold_pages}};
     return answer;
 }
 

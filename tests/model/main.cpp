@@ -76,14 +76,17 @@ bool one(const Sequence &sequence, const Options &options,
          const std::string &name, Totals &totals) {
     const Outcome outcome = run(sequence, options.trace);
     ++totals.sequences;
-    totals.all.operations += outcome.operations;
-    totals.all.skipped += outcome.skipped;
-    totals.all.refused += outcome.refused;
-    totals.all.pages += outcome.pages;
-    totals.all.purges += outcome.purges;
+    totals.all += outcome;
     if (outcome.disagreement)
         report(sequence, outcome, options, name);
     return !outcome.disagreement;
+}
+
+// What there is should have been met.
+bool is_long(const Options &options, const Totals &totals) {
+    return options.replay.empty() &&
+           totals.sequences >= model::WORTH_THE_WHILE &&
+           options.length >= Options{}.length;
 }
 
 bool replay(const Options &options, Totals &totals) {
@@ -151,7 +154,8 @@ int main(int argc, char **argv) {
     app.add_flag("--trace", options.trace,
                  "Print each operation before it is done");
     app.footer(
-        "Exit status: 0, 1 if they disagree, 2 for a wrong command line.");
+        "Exit status: 0, 1 if they disagree or a long run has met too little, "
+        "2 for a wrong command line.");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError &error) {
@@ -166,11 +170,16 @@ int main(int argc, char **argv) {
                                                    : replay(options, totals);
         fmt::print(
             "sequences {}, operations {} ({} refused, {} skipped), pages "
-            "compared {}, buffers purged {}, disagreements {}\n",
+            "compared {}, buffers purged {}, pages compressed {}, pages "
+            "moved {}, disagreements {}\n",
             totals.sequences, totals.all.operations, totals.all.refused,
             totals.all.skipped, totals.all.pages, totals.all.purges,
-            agreed ? 0 : 1);
-        return agreed ? 0 : 1;
+            totals.all.cold, totals.all.moved, agreed ? 0 : 1);
+        const std::string missing = never_met(totals.all);
+        if (!agreed || !is_long(options, totals) || missing.empty())
+            return agreed ? 0 : 1;
+        fmt::print("in all of the run there was never {}\n", missing);
+        return 1;
     } catch (const std::exception &error) {
         fmt::print(stderr, "gpumem-model: {}\n", error.what());
         return 1;

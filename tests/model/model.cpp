@@ -140,6 +140,7 @@ Id Model::new_object(std::size_t pages, const Answer &actual) {
     object.pages = pages;
     object.words.resize(pages);
     object.resident.resize(pages);
+    object.may_be_cold.resize(pages);
     object.offset = good ? offset : 0;
     return state_.last_id;
 }
@@ -219,6 +220,11 @@ Answer Model::madvise(const Operation &op, const Answer &actual) {
     object->dontneed = op.advice == GPUMEM_MADV_DONTNEED;
     if (!object->dontneed)
         object->purged = false; // and reads as zeros
+    if (op.advice == GPUMEM_MADV_COLD) {
+        if (state_.may_be_compressed(id))
+            object->advise_cold();
+        answer.values["cold"] = object->cold_pages(actual.value("cold"));
+    }
     return answer;
 }
 
@@ -257,6 +263,7 @@ Answer Model::query(const Operation &op, const Answer &actual) {
     answer.values = {{"flags", flags},
                      {"size", object.pages * PAGE},
                      {"resident", resident},
+                     {"cold", object.cold_pages(actual.value("cold"))},
                      {"pins", object.pins},
                      {"file_pins", state_.file(op.file)->pins[id]},
                      {"moved", object.moved}};
@@ -269,18 +276,22 @@ Answer Model::stats(const Operation &op, const Answer &actual) {
     if (op.variant == Variant::dirty_field)
         return failed(EINVAL);
     std::uint64_t bytes = 0, pinned = 0, least = 0, most = 0;
+    std::uint64_t least_cold = 0, most_cold = 0;
     for (const auto &[id, object] : state_.objects) {
         bytes += object.pages * PAGE;
         pinned += object.pins ? 1 : 0;
         least += state_.may_be_purged(id) ? 0 : object.resident_pages();
         most += object.resident_pages() + (object.purged ? object.leftover : 0);
+        least_cold += state_.may_be_purged(id) ? 0 : object.least_cold;
+        most_cold += object.most_cold;
     }
     Answer answer;
     answer.values = {
         {"objects", state_.objects.size()},
         {"bytes", bytes},
         {"pinned", pinned},
-        {"resident", std::clamp(actual.value("resident"), least, most)}};
+        {"resident", std::clamp(actual.value("resident"), least, most)},
+        {"cold", std::clamp(actual.value("cold"), least_cold, most_cold)}};
     return answer;
 }
 

@@ -4,6 +4,7 @@
 #include "support/system.hpp"
 
 #include <cerrno>
+#include <limits>
 
 namespace model {
 
@@ -14,7 +15,8 @@ Answer ModelDriver::choice() {
     chosen.values = {{"handle", choices_},
                      {"offset", choices_ * MAX_PAGES * support::PAGE},
                      {"inode", choices_},
-                     {"retained", 1}};
+                     {"retained", 1},
+                     {"cold", std::numeric_limits<std::uint64_t>::max()}};
     return chosen;
 }
 
@@ -38,6 +40,11 @@ bool ModelDriver::lets_purge(const Operation &operation) {
     const auto before = copy.purges();
     copy.purge_all();
     return copy.purges() > before;
+}
+
+bool ModelDriver::compresses(const Operation &operation) {
+    Model copy = model_;
+    return copy.predict(operation, choice()).value("cold") != 0;
 }
 
 } // namespace model

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A stand-in for the driver: a model that makes up what the driver is free to
-// choose, and purges whenever it may.
+// choose, and purges and compresses whenever it may.
 #pragma once
 
 #include "model/model.hpp"
@@ -18,6 +18,8 @@ public:
     [[nodiscard]] bool makes_sense(const Operation &operation);
     // After it there is something that the shrinker could take.
     [[nodiscard]] bool lets_purge(const Operation &operation);
+    // It has pages compressed.
+    [[nodiscard]] bool compresses(const Operation &operation);
 
 private:
     Answer choice();

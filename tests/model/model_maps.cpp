@@ -83,7 +83,7 @@ Answer Model::touch(const Operation &op, const Answer &actual) {
             purge(mapping.object);
         if (object.purged)
             return killed(SIGBUS);
-        object.resident.at(mapping.first + page) = true;
+        object.touch(mapping.first + page);
     }
     Answer answer;
     std::uint64_t &word = state_.word(mapping, page);

@@ -70,7 +70,7 @@ void Model::pin_refused(const Operation &op, const Answer &actual,
             continue;
         if (actual.value(purged_name(slot)) && state_.may_be_purged(id))
             purge(id);
-        const Object &object = state_.objects.at(id);
+        Object &object = state_.objects.at(id);
         std::uint64_t resident =
             object.import ? object.pages : object.resident_pages();
         if (object.purged)
@@ -78,6 +78,8 @@ void Model::pin_refused(const Operation &op, const Answer &actual,
                 std::min(actual.value(resident_name(slot)), object.leftover);
         answer.values[purged_name(slot)] = object.purged;
         answer.values[resident_name(slot)] = resident;
+        answer.values[cold_name(slot)] =
+            object.cold_pages(actual.value(cold_name(slot)));
     }
 }
 
@@ -109,10 +111,13 @@ int Model::pin_all(const std::vector<Id> &ids, const std::vector<bool> &became,
                 Object &object = state_.objects.at(ids[i]);
                 if (object.import)
                     continue;
+                const bool all = object.resident_pages() == object.pages;
                 if (i < reasons.front())
                     object.suspect = false;
-                if (i < reasons.front() || became[i])
+                if (i < reasons.front() || (became[i] && !all))
                     object.populate();
+                else if (all)
+                    object.least_cold = 0; // it may have been pinned
             }
             return EBUSY;
         }

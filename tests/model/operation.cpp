@@ -82,7 +82,7 @@ const std::array<KindInfo, KINDS> &kinds() {
          {FILE_SLOT, SIZE},
          {many, many, timed, overflow, unknown_flag, dirty_field, too_many,
           huge},
-         4},
+         5},
     }};
     return all;
 }

@@ -62,10 +62,11 @@ Sequence random_sequence(std::mt19937_64 &random, std::size_t length) {
         // Most make sense, if there is one of the kind that does; some need
         // not.
         const bool sense = below(random, 6) != 0;
-        const bool purge = kind == Kind::madvise && below(random, 2) != 0;
+        const std::size_t wish = kind == Kind::madvise ? below(random, 4) : 0;
         const auto fits = [&](const Operation &candidate) {
             return stand_in.makes_sense(candidate) &&
-                   (!purge || stand_in.lets_purge(candidate));
+                   (wish < 2 || stand_in.lets_purge(candidate)) &&
+                   (wish != 1 || stand_in.compresses(candidate));
         };
         Operation operation = random_operation(random, kind);
         for (int i = 0; i < TRIES && sense && !fits(operation); ++i)

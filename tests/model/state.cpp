@@ -11,6 +11,37 @@ std::uint64_t Object::resident_pages() const {
     return static_cast<std::uint64_t>(std::ranges::count(resident, true));
 }
 
+void Object::populate() {
+    resident.assign(pages, true);
+    forget_cold();
+}
+
+void Object::touch(std::size_t page) {
+    resident.at(page) = true;
+    if (!may_be_cold.at(page))
+        return;
+    may_be_cold.at(page) = false;
+    // If it was one of those is known only when all of them are.
+    least_cold -= least_cold ? 1 : 0;
+    const auto left = std::ranges::count(may_be_cold, true);
+    most_cold = std::min(most_cold, static_cast<std::uint64_t>(left));
+}
+
+void Object::advise_cold() {
+    may_be_cold = resident;
+    most_cold = resident_pages();
+}
+
+void Object::forget_cold() {
+    may_be_cold.assign(pages, false);
+    least_cold = most_cold = 0;
+}
+
+std::uint64_t Object::cold_pages(std::uint64_t said) {
+    least_cold = most_cold = std::clamp(said, least_cold, most_cold);
+    return most_cold;
+}
+
 namespace {
 
 template <typename Map> auto *find(Map &map, Id id) {
@@ -79,6 +110,12 @@ bool State::exported(Id object) const {
     return any(bufs, [&](const Buf &each) { return each.object == object; });
 }
 
+bool State::may_be_compressed(Id id) const {
+    const Object &object = objects.at(id);
+    return !object.import && !object.pins && !object.dontneed &&
+           !object.purged && !exported(id);
+}
+
 bool State::may_be_purged(Id id) const {
     const Object &object = objects.at(id);
     return object.dontneed && !object.purged && !object.pins &&
@@ -90,6 +127,7 @@ void State::purge(Id id) {
     object.purged = true;
     object.leftover = object.resident_pages() - 1;
     object.resident.assign(object.pages, false);
+    object.forget_cold();
     std::ranges::fill(object.words, 0U);
 }
 

@@ -42,8 +42,19 @@ struct Object {
     std::uint64_t moved = 0;     // as far as known
     bool may_have_moved = false; // since then
 
+    // Pages that may be compressed, as they were not touched since it was
+    // advised. They are resident here: who does not ask sees no difference.
+    std::vector<bool> may_be_cold;
+    std::uint64_t least_cold = 0; // of them are so for sure,
+    std::uint64_t most_cold = 0;  // and no more than this
+
     [[nodiscard]] std::uint64_t resident_pages() const;
-    void populate() { resident.assign(pages, true); }
+    void populate();
+    void touch(std::size_t page);
+    void advise_cold();
+    void forget_cold();
+    // How many are cold: as many as the driver says, if they can be.
+    std::uint64_t cold_pages(std::uint64_t said);
 };
 
 struct Buf {
@@ -105,6 +116,8 @@ public:
 
     [[nodiscard]] bool has_handle(Id object) const;
     [[nodiscard]] bool exported(Id object) const;
+    // The kernel may compress its pages now.
+    [[nodiscard]] bool may_be_compressed(Id object) const;
     // The kernel may take its contents now.
     [[nodiscard]] bool may_be_purged(Id object) const;
     void purge(Id object);

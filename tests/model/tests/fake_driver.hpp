@@ -12,6 +12,9 @@ enum class Bug {
     unpins_a_part,      // of an array that is refused
     keeps_what_it_took, // purged contents come back with WILLNEED
     ignores_the_budget, // of a compaction
+    compresses_pinned,  // pages with COLD
+    never_compresses,   // any
+    counts_restored,    // pages still as cold after a touch
 };
 
 class FakeDriver : public Subject {
@@ -20,9 +23,13 @@ public:
     Answer run(const Operation &operation) override;
 
 private:
+    void tell_cold(const Operation &operation, Answer &answer);
+
     Bug bug_;
     ModelDriver inner_;
     bool brought_back_ = false;
+    Operation advised_;      // last to be cold,
+    std::uint64_t cold_ = 0; // and so much of it was
 };
 
 } // namespace model

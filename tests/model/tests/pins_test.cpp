@@ -41,8 +41,10 @@ bool may_be_busy(std::uint64_t first, std::uint64_t second) {
     Answer busy = model::failed(EBUSY);
     busy.values = {{model::purged_name(0), 0},
                    {model::resident_name(0), first},
+                   {model::cold_name(0), 0},
                    {model::purged_name(1), 0},
-                   {model::resident_name(1), second}};
+                   {model::resident_name(1), second},
+                   {model::cold_name(1), 0}};
     const auto pin =
         model::parse_sequence("pin file=0 slot=0 second=1 variant=longterm");
     return model.predict(pin.front(), busy) == busy;

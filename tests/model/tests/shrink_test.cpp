@@ -25,6 +25,17 @@ model::Outcome outcome(const Sequence &sequence, Bug bug) {
     return model::check(sequence, driver, {});
 }
 
+// Of so many random sequences, up to one that disagrees.
+model::Outcome outcome_of_many(std::uint64_t sequences, Bug bug) {
+    model::Outcome all;
+    for (std::uint64_t seed = 1; seed <= sequences && !all.disagreement;
+         ++seed) {
+        std::mt19937_64 random(seed);
+        all += outcome(model::random_sequence(random, LENGTH), bug);
+    }
+    return all;
+}
+
 // What the first random sequence that shows the bug is made into; empty if none
 // does.
 std::string shortest(Bug bug) {
@@ -43,21 +54,39 @@ std::string shortest(Bug bug) {
 }
 
 TEST(ModelCheck, AgreesWithADriverWithoutBugs) {
-    std::uint64_t pages = 0, purges = 0, refused = 0;
-    for (std::uint64_t seed = 1; seed <= 500; ++seed) {
-        std::mt19937_64 random(seed);
-        const auto result =
-            outcome(model::random_sequence(random, LENGTH), Bug::none);
-        ASSERT_FALSE(result.disagreement)
-            << "seed " << seed << ", " << to_text(*result.disagreement);
-        pages += result.pages;
-        purges += result.purges;
-        refused += result.refused;
-    }
+    const model::Outcome all = outcome_of_many(500, Bug::none);
+    ASSERT_FALSE(all.disagreement) << to_text(*all.disagreement);
     // It was worth the while.
-    EXPECT_GT(pages, 500U);
-    EXPECT_GT(purges, 50U);
-    EXPECT_GT(refused, 500U);
+    EXPECT_GT(all.pages, 500U);
+    EXPECT_GT(all.purges, 50U);
+    EXPECT_GT(all.refused, 500U);
+    EXPECT_GT(all.cold, 100U);
+}
+
+TEST(ModelCheck, MeetsAllThatItShouldInAShortRun) {
+    EXPECT_EQ(never_met(outcome_of_many(model::WORTH_THE_WHILE, Bug::none)),
+              "");
+}
+
+// It does nothing that would be wrong.
+TEST(ModelCheck, FindsADriverThatNeverCompresses) {
+    const model::Outcome all = outcome_of_many(200, Bug::never_compresses);
+    ASSERT_FALSE(all.disagreement) << to_text(*all.disagreement);
+    EXPECT_EQ(never_met(all), "a cold page");
+}
+
+TEST(ModelCheck, FindsAPinnedPageThatIsCompressed) {
+    EXPECT_EQ(shortest(Bug::compresses_pinned),
+              "open file=0\n"
+              "create file=0 slot=0 pages=1\n"
+              "pin file=0 slot=0\n"
+              "madvise file=0 slot=0 advice=2\n");
+}
+
+TEST(ModelCheck, FindsATouchedPageThatCountsAsCold) {
+    const std::string text = shortest(Bug::counts_restored);
+    EXPECT_LE(std::ranges::count(text, '\n'), 7) << text;
+    EXPECT_NE(text.find("advice=2\n"), std::string::npos) << text;
 }
 
 TEST(ModelCheck, FindsAWrongErrorCode) {
