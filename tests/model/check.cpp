@@ -72,15 +72,28 @@ Outcome &Outcome::operator+=(const Outcome &other) {
     purges += other.purges;
     cold += other.cold;
     moved += other.moved;
+    long_pins += other.long_pins;
+    attaches += other.attaches;
+    busy += other.busy;
     return *this;
 }
 
-std::string never_met(const Outcome &all) {
-    return !all.refused  ? "an error"
-           : !all.pages  ? "a page to compare"
-           : !all.purges ? "a purge"
-           : !all.cold   ? "a cold page"
-                         : "";
+std::string what_lacks(const Outcome &all) {
+    if (!all.refused)
+        return "an error";
+    if (!all.pages)
+        return "a page to compare";
+    if (!all.purges)
+        return "a purge";
+    if (!all.cold)
+        return "a cold page";
+    if (!all.long_pins)
+        return "a long pin of resident pages";
+    if (!all.attaches)
+        return "an importer's pin of resident pages";
+    if (all.busy > all.long_pins + all.attaches)
+        return "more of these pins than refusals";
+    return "";
 }
 
 Outcome check(const Sequence &sequence, Subject &subject, const Rules &rules,
@@ -113,7 +126,10 @@ Outcome check(const Sequence &sequence, Subject &subject, const Rules &rules,
             break;
         }
     }
-    outcome.purges = model.purges();
+    outcome.purges = model.counts().purges;
+    outcome.long_pins = model.counts().long_pins;
+    outcome.attaches = model.counts().attaches;
+    outcome.busy = model.counts().busy;
     return outcome;
 }
 

@@ -19,6 +19,8 @@ namespace {
 
 constexpr std::uint32_t UNKNOWN_FLAG = 1U << 31;
 
+constexpr int BUSY_TRIES = 4;
+
 // For Variant::timed.
 constexpr std::uint64_t SHORT_TIME_NS = 1000;
 
@@ -56,6 +58,15 @@ Slot &Driver::slot(const Operation &op) {
 
 Answer Driver::call(int fd, unsigned long request, void *args) {
     return ::ioctl(fd, request, args) ? failed(errno) : Answer{};
+}
+
+Answer Driver::insist(int error, const std::function<Answer()> &call) {
+    Answer answer = call();
+    for (int i = 1; i < BUSY_TRIES && answer.error == error; ++i) {
+        support::drain_lru_batches();
+        answer = call();
+    }
+    return answer;
 }
 
 Answer Driver::run(const Operation &op) {
@@ -196,10 +207,12 @@ Answer Driver::pin(const Operation &op) {
         args.flags = UNKNOWN_FLAG;
     else if (op.variant == Variant::longterm)
         args.flags = GPUMEM_PIN_LONGTERM;
-    Answer answer = call(file(op),
-                         op.kind == Kind::pin ? DRM_IOCTL_GPUMEM_PIN
-                                              : DRM_IOCTL_GPUMEM_UNPIN,
-                         &args);
+    Answer answer = insist(EBUSY, [&] {
+        return call(file(op),
+                    op.kind == Kind::pin ? DRM_IOCTL_GPUMEM_PIN
+                                         : DRM_IOCTL_GPUMEM_UNPIN,
+                    &args);
+    });
     if (answer.error == ENODATA || answer.error == EBUSY)
         tell_what_a_pin_left(op, answer);
     return answer;

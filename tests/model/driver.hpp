@@ -14,6 +14,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -52,6 +53,9 @@ private:
     [[nodiscard]] int buf(const Operation &op) const;
     Slot &slot(const Operation &op);
     static Answer call(int fd, unsigned long request, void *args);
+    // @call again a few times if its error may come of a page that is in the
+    // batch of a CPU.
+    static Answer insist(int error, const std::function<Answer()> &call);
     void enter_handle(int fd, std::uint32_t handle, const Operation &op,
                       Answer &answer);
 
@@ -74,6 +78,7 @@ private:
     Answer map(int fd, std::uint64_t offset, const Operation &op);
     Answer touch(const Operation &op);
     Answer attach(const Operation &op);
+    Answer attach_once(const Operation &op);
     Answer sum(const Operation &op);
     Answer shrink();
 

@@ -144,6 +144,10 @@ Answer Driver::touch(const Operation &op) {
 }
 
 Answer Driver::attach(const Operation &op) {
+    return insist(ENOMEM, [&] { return attach_once(op); });
+}
+
+Answer Driver::attach_once(const Operation &op) {
     support::TestImporter importer;
     const char *kind = op.variant == Variant::told   ? "told"
                        : op.variant == Variant::lazy ? "lazy"

@@ -122,7 +122,7 @@ Answer Model::answer(const Operation &op, const Answer &actual) {
 
 void Model::purge(Id id) {
     state_.purge(id);
-    ++purges_;
+    ++counts_.purges;
 }
 
 void Model::purge_all() {

@@ -13,6 +13,16 @@
 
 namespace model {
 
+// What the driver was free to do.
+struct Counts {
+    std::uint64_t purges = 0;
+    // Pages had to be replaced first.
+    std::uint64_t long_pins = 0;
+    std::uint64_t attaches = 0;
+    // Some page was in use: nothing that the model knows was in the way.
+    std::uint64_t busy = 0;
+};
+
 class Model {
 public:
     explicit Model(const Rules &rules) : rules_(rules) {}
@@ -27,7 +37,7 @@ public:
 
     // As if the shrinker had taken all that it may.
     void purge_all();
-    [[nodiscard]] std::uint64_t purges() const { return purges_; }
+    [[nodiscard]] const Counts &counts() const { return counts_; }
 
 private:
     Answer answer(const Operation &operation, const Answer &actual);
@@ -52,6 +62,7 @@ private:
     // Of a long pin that was refused: who could have been the reason.
     [[nodiscard]] std::vector<std::size_t>
     busy(const std::vector<Id> &ids) const;
+    [[nodiscard]] bool replaces(const std::vector<Id> &ids) const;
     void pin_refused(const Operation &op, const Answer &actual, Answer &answer);
 
     // model_sharing.cpp: dma-bufs and importers
@@ -76,7 +87,7 @@ private:
 
     Rules rules_;
     State state_;
-    std::uint64_t purges_ = 0;
+    Counts counts_;
 };
 
 } // namespace model

@@ -31,20 +31,29 @@ bool ModelDriver::makes_sense(const Operation &operation) {
         return false;
     Model copy = model_;
     const int error = copy.predict(operation, choice()).error;
-    return error != EBADF && error != ENOENT && error != EINVAL;
+    return error != EBADF && error != ENOENT && error != EINVAL &&
+           error != E2BIG && error != EFAULT;
 }
 
 bool ModelDriver::lets_purge(const Operation &operation) {
     Model copy = model_;
     copy.predict(operation, choice());
-    const auto before = copy.purges();
+    const auto before = copy.counts().purges;
     copy.purge_all();
-    return copy.purges() > before;
+    return copy.counts().purges > before;
 }
 
 bool ModelDriver::compresses(const Operation &operation) {
     Model copy = model_;
     return copy.predict(operation, choice()).value("cold") != 0;
+}
+
+bool ModelDriver::replaces_pages(const Operation &operation) {
+    Model copy = model_;
+    const auto before = copy.counts();
+    copy.predict(operation, choice());
+    return copy.counts().long_pins > before.long_pins ||
+           copy.counts().attaches > before.attaches;
 }
 
 } // namespace model

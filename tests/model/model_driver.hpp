@@ -20,6 +20,8 @@ public:
     [[nodiscard]] bool lets_purge(const Operation &operation);
     // It has pages compressed.
     [[nodiscard]] bool compresses(const Operation &operation);
+    // For it pages have to be replaced.
+    [[nodiscard]] bool replaces_pages(const Operation &operation);
 
 private:
     Answer choice();

@@ -50,12 +50,15 @@ Answer Model::pin(const Operation &op, const Answer &actual) {
             actual.value(resident_name(slot)) == state_.objects.at(id).pages)
             for (std::size_t i = 0; i < ids.size(); ++i)
                 became[i] = became[i] || ids[i] == id;
-    error = pin_all(ids, became, op.variant == Variant::longterm, actual);
+    const bool longterm = op.variant == Variant::longterm;
+    const bool replaced = longterm && replaces(ids);
+    error = pin_all(ids, became, longterm, actual);
     if (error) {
         Answer answer = failed(error);
         pin_refused(op, actual, answer);
         return answer;
     }
+    counts_.long_pins += replaced;
     for (const Id id : ids)
         ++state_.file(op.file)->pins[id];
     return {};
@@ -100,6 +103,14 @@ std::vector<std::size_t> Model::busy(const std::vector<Id> &ids) const {
     return found;
 }
 
+// Whether a long pin that succeeds has replaced pages.
+bool Model::replaces(const std::vector<Id> &ids) const {
+    return std::ranges::any_of(ids, [&](Id id) {
+        const Object &object = state_.objects.at(id);
+        return object.resident_pages() && !object.pins;
+    });
+}
+
 // Adds a pin to each, or to none. Pages that came before an error stay. When
 // one was busy nobody knows which; @became says of those that could have been
 // whether they are resident now.
@@ -107,6 +118,11 @@ int Model::pin_all(const std::vector<Id> &ids, const std::vector<bool> &became,
                    bool longterm, const Answer &actual) {
     if (longterm && actual.error == EBUSY)
         if (const auto reasons = busy(ids); !reasons.empty()) {
+            const bool pinned =
+                std::ranges::any_of(reasons, [&](std::size_t i) {
+                    return state_.objects.at(ids[i]).pins != 0;
+                });
+            counts_.busy += !pinned;
             for (std::size_t i = 0; i < reasons.back(); ++i) {
                 Object &object = state_.objects.at(ids[i]);
                 if (object.import)

@@ -105,9 +105,11 @@ Answer Model::attach(const Operation &op, const Answer &actual) {
     if (pinned.error == ENOMEM)
         pinned.error = EBUSY;
     const Id object = state_.buf(op.buf)->object;
+    const bool replaced = pins && replaces({object});
     const int error = pin_all({object}, {false}, pins, pinned);
     if (error)
         return failed(error == EBUSY ? ENOMEM : error);
+    counts_.attaches += replaced;
     // Who can be told has the pages until somebody wants to move one.
     if (!pins)
         --state_.objects.at(object).pins;

@@ -63,19 +63,37 @@ Sequence random_sequence(std::mt19937_64 &random, std::size_t length) {
         // not.
         const bool sense = below(random, 6) != 0;
         const std::size_t wish = kind == Kind::madvise ? below(random, 4) : 0;
+        const bool replace = (kind == Kind::pin || kind == Kind::attach) &&
+                             below(random, 2) == 0;
         const auto fits = [&](const Operation &candidate) {
             return stand_in.makes_sense(candidate) &&
                    (wish < 2 || stand_in.lets_purge(candidate)) &&
-                   (wish != 1 || stand_in.compresses(candidate));
+                   (wish != 1 || stand_in.compresses(candidate)) &&
+                   (!replace || stand_in.replaces_pages(candidate));
         };
-        Operation operation = random_operation(random, kind);
+        const auto another = [&] {
+            Operation candidate = random_operation(random, kind);
+            if (kind == Kind::pin && replace)
+                candidate.variant = Variant::longterm;
+            return candidate;
+        };
+        Operation operation = another();
         for (int i = 0; i < TRIES && sense && !fits(operation); ++i)
-            operation = random_operation(random, kind);
+            operation = another();
         if (sense && !fits(operation))
             continue;
         if (!stand_in.skips(operation))
             stand_in.run(operation);
         sequence.push_back(operation);
+        // Without a page in memory there is little to see of a buffer.
+        if (kind == Kind::map && sense && below(random, 4)) {
+            Operation write = random_operation(random, Kind::write);
+            write.map = operation.map;
+            write.page %= std::max(operation.pages, 1);
+            if (!stand_in.skips(write))
+                stand_in.run(write);
+            sequence.push_back(write);
+        }
         // What is not needed is worth taking before it is needed again.
         if (kind == Kind::madvise && operation.advice == 1 &&
             below(random, 2)) {

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "fake_driver.hpp"
 
+#include <drm/gpumem_drm.h>
+
+#include <algorithm>
 #include <cerrno>
+#include <vector>
 
 namespace model {
 
 Answer FakeDriver::run(const Operation &operation) {
-    Answer answer = inner_.run(operation);
+    Answer answer;
+    if (refuses(operation, answer))
+        return answer;
+    answer = inner_.run(operation);
 
     if (bug_ == Bug::wrong_errno && operation.kind == Kind::pin &&
         answer.error == ENOENT)
@@ -33,6 +40,55 @@ Answer FakeDriver::run(const Operation &operation) {
     return answer;
 }
 
+Answer FakeDriver::query(int file, int slot) {
+    Operation query;
+    query.kind = Kind::query;
+    query.file = file;
+    query.slot = slot;
+    return inner_.run(query);
+}
+
+// As if a page of the first buffer that has some was in use. The buffers before
+// it become resident.
+bool FakeDriver::refuses(const Operation &operation, Answer &answer) {
+    if (bug_ != Bug::refuses_long_pins || operation.kind != Kind::pin ||
+        operation.variant != Variant::longterm ||
+        !inner_.makes_sense(operation))
+        return false;
+    std::vector<int> slots{operation.slot, operation.second, operation.third};
+    std::erase(slots, NO_SLOT);
+    const auto first = std::ranges::find_if(slots, [&](int slot) {
+        const Answer now = query(operation.file, slot);
+        return now.value("flags") & GPUMEM_QUERY_PURGED ||
+               (now.value("resident") && !now.value("pins") &&
+                !(now.value("flags") & GPUMEM_QUERY_IMPORTED));
+    });
+    if (first == slots.end() ||
+        query(operation.file, *first).value("flags") & GPUMEM_QUERY_PURGED)
+        return false;
+
+    Operation pin = operation;
+    pin.second = pin.third = NO_SLOT;
+    for (auto before = slots.begin(); before != first; ++before) {
+        pin.slot = *before;
+        pin.kind = Kind::pin;
+        pin.variant = Variant::longterm;
+        inner_.run(pin);
+        pin.kind = Kind::unpin;
+        pin.variant = Variant::plain;
+        inner_.run(pin);
+    }
+    answer.error = EBUSY;
+    for (const int slot : slots) {
+        const Answer now = query(operation.file, slot);
+        answer.values[purged_name(slot)] =
+            (now.value("flags") & GPUMEM_QUERY_PURGED) != 0;
+        answer.values[resident_name(slot)] = now.value("resident");
+        answer.values[cold_name(slot)] = now.value("cold");
+    }
+    return true;
+}
+
 void FakeDriver::tell_cold(const Operation &operation, Answer &answer) {
     if (bug_ == Bug::never_compresses)
         for (auto &[name, value] : answer.values)
@@ -41,9 +97,7 @@ void FakeDriver::tell_cold(const Operation &operation, Answer &answer) {
     const bool advice = operation.kind == Kind::madvise && !answer.error &&
                         answer.values.contains("cold");
     if (bug_ == Bug::compresses_pinned && advice) {
-        Operation query = operation;
-        query.kind = Kind::query;
-        const Answer now = inner_.run(query);
+        const Answer now = query(operation.file, operation.slot);
         if (now.value("pins") && now.value("resident"))
             answer.values["cold"] = 1;
     }

@@ -15,6 +15,7 @@ enum class Bug {
     compresses_pinned,  // pages with COLD
     never_compresses,   // any
     counts_restored,    // pages still as cold after a touch
+    refuses_long_pins,  // of pages that may be in use
 };
 
 class FakeDriver : public Subject {
@@ -23,6 +24,8 @@ public:
     Answer run(const Operation &operation) override;
 
 private:
+    Answer query(int file, int slot);
+    bool refuses(const Operation &operation, Answer &answer);
     void tell_cold(const Operation &operation, Answer &answer);
 
     Bug bug_;

@@ -61,10 +61,12 @@ TEST(ModelCheck, AgreesWithADriverWithoutBugs) {
     EXPECT_GT(all.purges, 50U);
     EXPECT_GT(all.refused, 500U);
     EXPECT_GT(all.cold, 100U);
+    EXPECT_GT(all.long_pins, 50U);
+    EXPECT_GT(all.attaches, 20U);
 }
 
 TEST(ModelCheck, MeetsAllThatItShouldInAShortRun) {
-    EXPECT_EQ(never_met(outcome_of_many(model::WORTH_THE_WHILE, Bug::none)),
+    EXPECT_EQ(what_lacks(outcome_of_many(model::WORTH_THE_WHILE, Bug::none)),
               "");
 }
 
@@ -72,7 +74,22 @@ TEST(ModelCheck, MeetsAllThatItShouldInAShortRun) {
 TEST(ModelCheck, FindsADriverThatNeverCompresses) {
     const model::Outcome all = outcome_of_many(200, Bug::never_compresses);
     ASSERT_FALSE(all.disagreement) << to_text(*all.disagreement);
-    EXPECT_EQ(never_met(all), "a cold page");
+    EXPECT_EQ(what_lacks(all), "a cold page");
+}
+
+// Any page may be in use, but not always one.
+TEST(ModelCheck, FindsADriverThatRefusesLongPins) {
+    const model::Outcome all = outcome_of_many(200, Bug::refuses_long_pins);
+    ASSERT_FALSE(all.disagreement) << to_text(*all.disagreement);
+    EXPECT_GT(all.busy, 0U);
+    EXPECT_EQ(what_lacks(all), "a long pin of resident pages");
+}
+
+TEST(ModelCheck, FindsADriverThatRefusesMoreLongPinsThanNot) {
+    model::Outcome all = outcome_of_many(200, Bug::none);
+    EXPECT_EQ(all.busy, 0U);
+    all.busy = all.long_pins + all.attaches + 1;
+    EXPECT_EQ(what_lacks(all), "more of these pins than refusals");
 }
 
 TEST(ModelCheck, FindsAPinnedPageThatIsCompressed) {
