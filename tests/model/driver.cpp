@@ -7,8 +7,12 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <linux/capability.h>
+#include <optional>
 #include <stdexcept>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include <vector>
 #include <xf86drm.h>
 
@@ -35,6 +39,27 @@ drm_gpumem_stats stats_now() {
 template <typename Number> std::size_t at(Number number) {
     return static_cast<std::size_t>(number);
 }
+
+// The thread has no CAP_SYS_ADMIN for as long as this lives.
+class Unprivileged {
+public:
+    Unprivileged() {
+        if (::syscall(SYS_capget, &header_, before_.data()))
+            throw std::runtime_error("capget");
+        auto without = before_;
+        without.at(CAP_TO_INDEX(CAP_SYS_ADMIN)).effective &=
+            ~CAP_TO_MASK(CAP_SYS_ADMIN);
+        if (::syscall(SYS_capset, &header_, without.data()))
+            throw std::runtime_error("capset");
+    }
+    Unprivileged(const Unprivileged &) = delete;
+    Unprivileged &operator=(const Unprivileged &) = delete;
+    ~Unprivileged() { ::syscall(SYS_capset, &header_, before_.data()); }
+
+private:
+    __user_cap_header_struct header_{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> before_{};
+};
 
 } // namespace
 
@@ -315,6 +340,9 @@ Answer Driver::evacuate(const Operation &op) {
     }
 
     const drm_gpumem_compact given = args;
+    std::optional<Unprivileged> without;
+    if (op.variant == Variant::unprivileged)
+        without.emplace();
     Answer answer = call(file(op), DRM_IOCTL_GPUMEM_COMPACT, &args);
     if (!answer.error)
         answer.values = {{"done", args.done},

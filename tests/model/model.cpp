@@ -316,6 +316,8 @@ Answer Model::shrink(const Answer &actual) {
 Answer Model::evacuate(const Operation &op, const Answer &actual) {
     if (!state_.file(op.file))
         return failed(EBADF);
+    if (op.variant == Variant::unprivileged)
+        return failed(EACCES);
     std::uint64_t pages = static_cast<std::uint64_t>(op.pages);
     if (op.variant == Variant::many)
         pages = GPUMEM_COMPACT_MAX_PAGES;

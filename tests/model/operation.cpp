@@ -32,7 +32,7 @@ const std::array<std::string_view, VARIANTS> VARIANT_NAMES{
     "plain",       "unknown_flag", "dirty_field", "dirty_pad", "overflow",
     "huge",        "odd",          "longterm",    "empty",     "too_many",
     "bad_address", "many",         "read_only",   "private",   "beside",
-    "no_dmabuf",   "told",         "lazy",        "timed"};
+    "no_dmabuf",   "told",         "lazy",        "timed",     "unprivileged"};
 
 // In the order of Kind.
 const std::array<KindInfo, KINDS> &kinds() {
@@ -81,7 +81,7 @@ const std::array<KindInfo, KINDS> &kinds() {
         {"evacuate",
          {FILE_SLOT, SIZE},
          {many, many, timed, overflow, unknown_flag, dirty_field, too_many,
-          huge},
+          huge, unprivileged},
          5},
     }};
     return all;

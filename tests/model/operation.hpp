@@ -76,8 +76,9 @@ enum class Variant {
     told,         // lets go at once
     lazy,         // keeps what it has, which means nothing any more
     timed,        // a time that may be too short
+    unprivileged, // without CAP_SYS_ADMIN
 };
-inline constexpr std::size_t VARIANTS = 19;
+inline constexpr std::size_t VARIANTS = 20;
 // For Variant::many.
 inline constexpr std::size_t MANY = 300;
 
