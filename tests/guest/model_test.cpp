@@ -3,6 +3,7 @@
 // ones.
 #include "model/check.hpp"
 #include "model/driver.hpp"
+#include "model/ground.hpp"
 #include "model/random.hpp"
 #include "model/report.hpp"
 #include "support/kernel_config.hpp"
@@ -105,8 +106,10 @@ TEST(Model, AgreesOnRandomSequences) {
     }
     std::cout << std::endl; // before a kernel that does not survive them
 
+    model::Ground ground;
     model::Outcome all;
     for (const std::uint64_t seed : seeds) {
+        ground.prepare();
         std::mt19937_64 random(seed);
         all += agrees(model::random_sequence(random, LENGTH),
                       "gpumem-model --sequences 1 --length " +

@@ -87,12 +87,14 @@ std::string what_lacks(const Outcome &all) {
         return "a purge";
     if (!all.cold)
         return "a cold page";
+    if (!all.moved)
+        return "a page that the driver's compaction moves";
     if (!all.long_pins)
         return "a long pin of resident pages";
     if (!all.attaches)
         return "an importer's pin of resident pages";
-    if (all.busy > all.long_pins + all.attaches)
-        return "more of these pins than refusals";
+    if (all.busy * PINS_PER_BUSY > all.long_pins + all.attaches)
+        return "enough of these pins for the refusals";
     return "";
 }
 

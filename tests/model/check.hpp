@@ -45,6 +45,9 @@ struct Outcome {
 // So many of the random sequences, from seed 1 on, meet all that there is.
 inline constexpr std::uint64_t WORTH_THE_WHILE = 60;
 
+// Of so many of these pins one may find a page in use.
+inline constexpr std::uint64_t PINS_PER_BUSY = 4;
+
 // What the driver may leave alone or refuse without being wrong, but not each
 // time: the first of it that all of a run lacks, or nothing.
 std::string what_lacks(const Outcome &all);

@@ -4,6 +4,7 @@
 // saved.
 #include "model/check.hpp"
 #include "model/driver.hpp"
+#include "model/ground.hpp"
 #include "model/random.hpp"
 #include "model/report.hpp"
 #include "support/system.hpp"
@@ -116,7 +117,9 @@ bool at_random(const Options &options, Totals &totals) {
         return options.seconds ? clock_type::now() < end
                                : done < options.sequences;
     };
+    model::Ground ground;
     for (std::uint64_t i = 0; goes_on(i); ++i) {
+        ground.prepare();
         // Each has its own, so that one can be had again without the others.
         std::mt19937_64 random(options.seed + i);
         if (!one(model::random_sequence(random, options.length), options,

@@ -16,6 +16,7 @@ Answer ModelDriver::choice() {
                      {"offset", choices_ * MAX_PAGES * support::PAGE},
                      {"inode", choices_},
                      {"retained", 1},
+                     {"moved", 1},
                      {"cold", std::numeric_limits<std::uint64_t>::max()}};
     return chosen;
 }
