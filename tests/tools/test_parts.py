@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The parts of tools/vm and tools/test that need no guest."""
 
+import contextlib
+import io
 import json
 import os
 import pathlib
@@ -114,7 +116,7 @@ class TestResults(unittest.TestCase):
                          ["Pin.Holds", "Pin.Nests", "Map/Backing.Reads/0"])
 
     def test_reads_googletests_json(self):
-        tests = [{"name": "a", "status": "RUN", "result": "COMPLETED", "time": "0.5s"},
+        tests = [{"name": "a", "status": "RUN", "result": "COMPLETED", "time": "0.5s", "faults_injected": "12"},
                  {"name": "b", "status": "RUN", "result": "COMPLETED", "time": "0s", "failures": [{"failure": "why"}]},
                  {"name": "c", "status": "RUN", "result": "SKIPPED", "time": "0s", "skipped": [{"message": "no device"}]},
                  {"name": "d", "status": "NOTRUN", "result": "SUPPRESSED", "time": "0s"}]
@@ -125,6 +127,28 @@ class TestResults(unittest.TestCase):
         self.assertEqual([(r.name, r.state) for r in found],
                          [("S.a", "passed"), ("S.b", "failed"), ("S.c", "skipped"), ("S.d", "skipped"), ("S.e", "failed")])
         self.assertEqual((found[1].detail, found[2].detail), ("why", "no device"))
+        self.assertEqual([r.faults for r in found], [12, 0, 0, 0, 0])
+
+    def test_counts_faults_before_the_closing_line(self):
+        passed = [results.Result("guest", name, results.PASSED, faults=faults) for name, faults in (("Fault.a", 5), ("FaultCold.b", 7))]
+        for found, lines in ((passed, ["took 3 s", "12 faults injected", "2 passed, 0 failed, 0 skipped"]),
+                             ([results.Result("unit", "S.a", results.PASSED)], ["took 3 s", "1 passed, 0 failed, 0 skipped"])):
+            said = io.StringIO()
+            with contextlib.redirect_stdout(said):
+                self.assertEqual(main.close(found, 3), 0)
+            self.assertEqual(said.getvalue().split("\n")[1:-1], lines)
+
+    def test_a_fault_suite_without_a_fault_failed(self):
+        every = ["Fault.a", "Fault.b", "FaultMapped.a", "FaultForeign.a/vgem"]
+
+        def judged(*ran):
+            found = [results.Result("guest", name, state, faults=faults) for name, state, faults in ran]
+            return [(r.name, r.state) for r in results.without_faults("guest", every, found)]
+        passed, skipped = results.PASSED, results.SKIPPED
+        self.assertEqual(judged(("Fault.a", passed, 0), ("Fault.b", passed, 3), ("FaultMapped.a", passed, 0)),
+                         [("FaultMapped.*", "failed")])
+        # One of a suite may need no memory, and one that is skipped has none to fail.
+        self.assertEqual(judged(("Fault.a", passed, 0), ("FaultForeign.a/vgem", skipped, 0), ("Map.a", passed, 0)), [])
 
     def test_says_each_reason_for_a_skip_once(self):
         found = [results.Result("guest", name, results.SKIPPED, 0, f"/a/b.cpp:{line}\nno device") for line, name in ((1, "S.a"), (2, "S.b"))]

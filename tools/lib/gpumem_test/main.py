@@ -124,6 +124,8 @@ def close(found, seconds):
     if not count[PASSED] and not count[FAILED]:
         print("\nno test matches the filter")
     print(f"\ntook {seconds:.0f} s")
+    if faults := sum(result.faults for result in found):
+        print(f"{faults} faults injected")
     print(f"{count[PASSED]} passed, {count[FAILED]} failed, {count[SKIPPED]} skipped", flush=True)
     return 0 if count[PASSED] and not count[FAILED] else 1
 

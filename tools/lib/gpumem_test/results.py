@@ -15,6 +15,8 @@ class Result:
     state: str
     seconds: float = 0.0
     detail: str = ""
+    # Allocations that were made to fail.
+    faults: int = 0
 
 
 def matches(pattern, name):
@@ -59,7 +61,30 @@ def from_json(suite, path):
                 found.append(Result(suite, name, SKIPPED, 0, "disabled in the source"))
             else:
                 found.append(Result(suite, name, PASSED, seconds))
+            # GoogleTest writes what a test records as text beside its own keys.
+            found[-1].faults = int(test.get("faults_injected", 0))
     return found
+
+
+# Of GoogleTest's suites those that make allocations fail; FaultList only reads.
+FAULT_SUITES = "Fault*-FaultList.*"
+
+
+def without_faults(suite, every, found):
+    """Failures: suites of FAULT_SUITES that ran as a whole and made no allocation fail.
+
+    every: the names of all their tests; a single one may need no memory.
+    """
+    groups, ran = {}, {}
+    for name in every:
+        groups.setdefault(name.split(".")[0], set()).add(name)
+    for result in found:
+        ran.setdefault(result.name.split(".")[0], []).append(result)
+    return [Result(suite, f"{group}.*", FAILED, 0, "no allocation was made to fail")
+            for group, names in groups.items()
+            if names <= {result.name for result in ran.get(group, [])}
+            and any(result.state == PASSED for result in ran[group])
+            and not any(result.faults for result in ran[group])]
 
 
 NO_RESULT = ("the program ended without a result", "it is missing from the result file")
