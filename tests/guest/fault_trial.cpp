@@ -29,8 +29,9 @@ std::uint64_t word(std::size_t at) {
 }
 
 auto fields(const gpumem::BoInfo &info) {
-    return std::tie(info.size, info.resident_pages, info.pins, info.file_pins,
-                    info.movable, info.imported, info.dontneed, info.purged);
+    return std::tie(info.size, info.resident_pages, info.cold_pages, info.pins,
+                    info.file_pins, info.movable, info.imported, info.dontneed,
+                    info.purged);
 }
 
 std::uint64_t sum(const std::map<std::string, std::uint64_t> &pages) {
@@ -100,6 +101,7 @@ void Fault::survives(const Trial &trial) {
     // then, and what the program takes from its files is in memory.
     trial.before();
     ASSERT_EQ(trial.call(), 0);
+    trial.untouched();
     trial.after();
 
     const DriverState outside = state();
@@ -119,13 +121,22 @@ void Fault::survives(const Trial &trial) {
                     << std::strerror(attempt.error);
                 DriverState now = state();
                 if (trial.pages_may_stay) {
+                    // From nowhere, or out of the store.
+                    EXPECT_GE(now.resident_pages + now.cold_pages,
+                              inside.resident_pages + inside.cold_pages);
                     now.resident_pages = inside.resident_pages;
+                    now.cold_pages = inside.cold_pages;
                     now.buffer.resident_pages = inside.buffer.resident_pages;
+                    now.buffer.cold_pages = inside.buffer.cold_pages;
                 }
                 EXPECT_EQ(now, inside);
-                EXPECT_TRUE(is_intact());
                 trial.failed();
+                // Reading brings back what is cold, and the call should do that.
+                const bool cold = now.buffer.cold_pages;
+                EXPECT_TRUE(cold || is_intact());
                 EXPECT_EQ(trial.call(), 0);
+            } else if (!attempt.injected) {
+                trial.untouched();
             }
             trial.after();
             EXPECT_EQ(state(), outside);
@@ -204,24 +215,27 @@ DriverState Fault::state() const {
     return {stats.objects,
             stats.bytes,
             stats.resident_pages,
+            stats.cold_pages,
             stats.pinned_objects,
             static_cast<std::uint64_t>(files),
             bo ? bo.query() : gpumem::BoInfo{}};
 }
 
 bool DriverState::operator==(const DriverState &other) const {
-    return std::tie(objects, bytes, resident_pages, pinned_objects, files) ==
+    return std::tie(objects, bytes, resident_pages, cold_pages, pinned_objects,
+                    files) ==
                std::tie(other.objects, other.bytes, other.resident_pages,
-                        other.pinned_objects, other.files) &&
+                        other.cold_pages, other.pinned_objects, other.files) &&
            fields(buffer) == fields(other.buffer);
 }
 
 std::ostream &operator<<(std::ostream &out, const DriverState &state) {
-    const auto &[objects, bytes, resident, pinned, files, bo] = state;
+    const auto &[objects, bytes, resident, cold, pinned, files, bo] = state;
     return out << objects << " objects, " << bytes << " bytes, " << resident
-               << " resident pages, " << pinned << " pinned, " << files
-               << " files; buffer: " << bo.resident_pages << " resident pages, "
-               << bo.pins << " pins, " << bo.file_pins
+               << " resident pages, " << cold << " cold, " << pinned
+               << " pinned, " << files << " files; buffer: "
+               << bo.resident_pages << " resident pages, " << bo.cold_pages
+               << " cold, " << bo.pins << " pins, " << bo.file_pins
                << " of this file, dontneed " << bo.dontneed << ", purged "
                << bo.purged;
 }

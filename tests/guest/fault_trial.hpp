@@ -33,12 +33,14 @@ struct Trial {
     bool pages_may_stay = false;
     // What else must hold when the call has failed.
     std::function<void()> failed = [] {};
+    // What else must hold after the call if nothing was made to fail.
+    std::function<void()> untouched = [] {};
 };
 
 // What a call that fails leaves as it was.
 struct DriverState {
     // Of all buffers.
-    std::uint64_t objects, bytes, resident_pages, pinned_objects;
+    std::uint64_t objects, bytes, resident_pages, cold_pages, pinned_objects;
     // Of this process.
     std::uint64_t files;
     // Of the test's buffer, if there is one.
