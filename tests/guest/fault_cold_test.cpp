@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Without memory: compressing a buffer, and bringing it back.
+// Without memory: compressing a buffer, and bringing it back. What else is done to
+// a cold buffer is tried where it is tried with others.
 #include "fault_mapping.hpp"
 
 #include "support/cold.hpp"
+#include "support/test_importer.hpp"
 
+#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
-using support::Contents;
+using Page = support::Contents;
 using support::PAGE;
 
 namespace {
@@ -28,8 +33,8 @@ protected:
         for (std::size_t i = 0; i < PAGES; ++i)
             EXPECT_TRUE(support::page_is(Fault::map, i, contents(i), seed(i))) << i;
     }
-    static Contents contents(std::size_t i) {
-        return i % 4 ? Contents::text : Contents::same;
+    static Page contents(std::size_t i) {
+        return i % 4 ? Page::text : Page::same;
     }
     static std::uint32_t seed(std::size_t i) {
         return static_cast<std::uint32_t>(i);
@@ -78,28 +83,61 @@ TEST_F(FaultCold, InAPin) {
                           EXPECT_EQ(bo.query().cold_pages, 0U);
                           expect_right();
                           drop_buffer();
-                      },
-                  .failed =
-                      [&] { EXPECT_EQ(bo.query().cold_pages, PAGES); }});
+                      }});
     }
     EXPECT_GE(failed_calls(), PAGES);
 }
 
+// Of the device's mapping and of the dma-buf's.
 TEST_F(FaultCold, InATouch) {
-    const Mapped cold{.pages = PAGES,
-                      .before =
-                          [this] {
-                              make_cold();
-                              return std::pair(
-                                  device.fd(),
-                                  offset_of(device.fd(), bo.handle()));
-                          },
-                      .after =
-                          [this] {
-                              expect_right();
-                              drop_buffer();
-                          }};
-    survives_touch(cold, false);
+    gpumem::DmaBuf dmabuf;
+    const auto after = [&] {
+        expect_right();
+        dmabuf = {};
+        drop_buffer();
+    };
+    survives_touch({.pages = PAGES,
+                    .before =
+                        [&] {
+                            make_cold();
+                            return std::pair(
+                                device.fd(),
+                                offset_of(device.fd(), bo.handle()));
+                        },
+                    .after = after},
+                   false);
+    survives_touch({.pages = PAGES,
+                    .before =
+                        [&] {
+                            make_cold();
+                            dmabuf = bo.export_dmabuf();
+                            return std::pair(dmabuf.fd(), off_t{0});
+                        },
+                    .after = after},
+                   false);
+}
+
+// What an importer's driver asks for.
+TEST_F(FaultCold, InAnImportersMap) {
+    gpumem::DmaBuf dmabuf;
+    std::optional<support::TestImporter> importer;
+    for (const std::string call : {"pin", "map", "vmap"})
+        survives({.before =
+                      [&] {
+                          make_cold();
+                          dmabuf = bo.export_dmabuf();
+                          importer.emplace(dmabuf.fd(), "told");
+                      },
+                  .call = [&] { return (*importer)(call); },
+                  .after =
+                      [&] {
+                          EXPECT_EQ(bo.query().cold_pages, 0U);
+                          expect_right();
+                          importer.reset();
+                          dmabuf = {};
+                          drop_buffer();
+                      },
+                  .pages_may_stay = true});
 }
 
 } // namespace

@@ -9,26 +9,32 @@ constexpr std::size_t PAGES = 16;
 
 class FaultMapped : public FaultMapping {
 protected:
-    Mapped device_with(std::size_t resident) {
+    Mapped device_with(Contents contents) {
         return {.pages = PAGES,
                 .before =
-                    [this, resident] {
-                        make_buffer(PAGES, resident);
+                    [this, contents] {
+                        make_buffer(PAGES, contents);
                         return std::pair(device.fd(),
                                          offset_of(device.fd(), bo.handle()));
                     },
-                .after = [this] { drop_buffer(); }};
+                .after =
+                    [this] {
+                        EXPECT_TRUE(is_intact());
+                        drop_buffer();
+                    }};
     }
-    Mapped dmabuf_with(std::size_t resident) {
+    // Only a buffer that is not exported becomes cold, but then it may be.
+    Mapped dmabuf_with(Contents contents) {
         return {.pages = PAGES,
                 .before =
-                    [this, resident] {
-                        make_buffer(PAGES, resident);
+                    [this, contents] {
+                        make_buffer(PAGES, contents);
                         dmabuf_ = bo.export_dmabuf();
                         return std::pair(dmabuf_.fd(), off_t{0});
                     },
                 .after =
                     [this] {
+                        EXPECT_TRUE(is_intact());
                         dmabuf_ = {};
                         drop_buffer();
                     }};
@@ -39,27 +45,28 @@ private:
 };
 
 TEST_F(FaultMapped, InMmapOfTheDevice) {
-    survives_mmap(device_with(0));
-    survives_mmap(device_with(PAGES));
+    for (const Contents contents : EACH_CONTENTS)
+        survives_mmap(device_with(contents));
 }
 
 TEST_F(FaultMapped, InMmapOfTheDmaBuf) {
-    survives_mmap(dmabuf_with(0));
-    survives_mmap(dmabuf_with(PAGES));
+    for (const Contents contents : EACH_CONTENTS)
+        survives_mmap(dmabuf_with(contents));
 }
 
-// Of a page that is missing, and of one that is only not mapped yet.
+// Of a page that is missing, of one that is only not mapped yet, and of one that
+// has to come back.
 TEST_F(FaultMapped, InAReadFault) {
-    for (const std::size_t resident : {std::size_t{0}, PAGES}) {
-        survives_touch(device_with(resident), false);
-        survives_touch(dmabuf_with(resident), false);
+    for (const Contents contents : EACH_CONTENTS) {
+        survives_touch(device_with(contents), false);
+        survives_touch(dmabuf_with(contents), false);
     }
 }
 
 TEST_F(FaultMapped, InAWriteFault) {
-    for (const std::size_t resident : {std::size_t{0}, PAGES}) {
-        survives_touch(device_with(resident), true);
-        survives_touch(dmabuf_with(resident), true);
+    for (const Contents contents : EACH_CONTENTS) {
+        survives_touch(device_with(contents), true);
+        survives_touch(dmabuf_with(contents), true);
     }
 }
 

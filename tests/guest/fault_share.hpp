@@ -10,8 +10,8 @@ constexpr std::size_t SHARED_PAGES = 16;
 
 class FaultShare : public Fault {
 protected:
-    void make_dmabuf(std::size_t resident = 0) {
-        make_buffer(SHARED_PAGES, resident);
+    void make_dmabuf(Contents contents = Contents::missing) {
+        make_buffer(SHARED_PAGES, contents);
         dmabuf = bo.export_dmabuf();
     }
     void drop_dmabuf() {

@@ -19,21 +19,17 @@ using support::TestImporter;
 namespace {
 
 TEST_F(FaultShare, InExport) {
-    drm_prime_handle args{};
-    survives(
-        {.before =
-             [&] {
-                 make_buffer(SHARED_PAGES);
-                 args = {};
-                 args.handle = bo.handle();
-                 args.flags = DRM_CLOEXEC | DRM_RDWR;
-             },
-         .call = [&] { return ioctl(DRM_IOCTL_PRIME_HANDLE_TO_FD, &args); },
-         .after =
-             [&] {
-                 ::close(args.fd);
-                 drop_buffer();
-             }});
+    for (const Contents contents : {Contents::missing, Contents::cold}) {
+        int fd = -1;
+        survives({.before = [&] { make_buffer(SHARED_PAGES, contents); },
+                  .call = [&] { return export_as(bo.handle(), fd); },
+                  .after =
+                      [&] {
+                          EXPECT_TRUE(is_intact());
+                          ::close(fd);
+                          drop_buffer();
+                      }});
+    }
 }
 
 TEST_F(FaultShare, InImportOfTheFilesOwnBuffer) {
@@ -74,15 +70,35 @@ TEST_F(FaultShare, InExportOfWhatIsExported) {
 
 // It frees the buffer.
 TEST_F(FaultShare, InTheLastCloseOfADmaBuf) {
-    for (const std::size_t resident : {std::size_t{0}, SHARED_PAGES}) {
+    for (const Contents contents : EACH_CONTENTS) {
         int fd = -1;
         survives({.before =
                       [&] {
-                          make_dmabuf(resident);
+                          make_dmabuf(contents);
                           fd = dmabuf.release();
                           drop_buffer();
                       },
                   .call = [&] { return ::close(fd) ? errno : 0; },
+                  .errors = {}});
+    }
+}
+
+// So does this. The handle is another file's: the buffer's object closes its own.
+TEST_F(FaultShare, InTheLastCloseOfAHandle) {
+    const Device other = Device::open();
+    for (const Contents contents : EACH_CONTENTS) {
+        drm_gem_close args{};
+        survives({.before =
+                      [&] {
+                          make_dmabuf(contents);
+                          ASSERT_EQ(
+                              import(other.fd(), dmabuf.fd(), args.handle), 0);
+                          drop_dmabuf();
+                      },
+                  .call =
+                      [&] {
+                          return ioctl(other.fd(), DRM_IOCTL_GEM_CLOSE, &args);
+                      },
                   .errors = {}});
     }
 }

@@ -68,13 +68,18 @@ TEST_F(Fault, InMadvise) {
     };
     // Not needed; needed and kept; needed after it was taken.
     struct Case {
+        Contents contents;
         bool needed, purged;
     };
-    for (const auto [needed, purged] :
-         {Case{false, false}, Case{true, false}, Case{true, true}})
+    for (const auto [contents, needed, purged] :
+         {Case{Contents::resident, false, false},
+          Case{Contents::resident, true, false},
+          Case{Contents::resident, true, true},
+          Case{Contents::cold, false, false}, Case{Contents::cold, true, false},
+          Case{Contents::cold, true, true}})
         survives({.before =
                       [&] {
-                          make_buffer(PAGES, PAGES);
+                          make_buffer(PAGES, contents);
                           if (needed) {
                               ASSERT_EQ(madvise(GPUMEM_MADV_DONTNEED), 0);
                           }
@@ -91,6 +96,11 @@ TEST_F(Fault, InMadvise) {
                       [&] {
                           EXPECT_EQ(bo.query().dontneed, needed ? 0U : 1U);
                           EXPECT_EQ(bo.query().purged, 0U);
+                          EXPECT_EQ(bo.query().cold_pages,
+                                    contents == Contents::cold && !purged
+                                        ? PAGES
+                                        : 0U);
+                          EXPECT_TRUE(purged || is_intact());
                           drop_buffer();
                       },
                   .errors = {}});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "fault_trial.hpp"
 
+#include "support/cold.hpp"
 #include "support/kernel_config.hpp"
 #include "support/page_owner.hpp"
 
@@ -24,8 +25,10 @@ namespace {
 std::map<std::string, std::uint64_t> pages_before;
 unsigned injected_in_all = 0;
 
+// In runs, or it could not be compressed; the first byte is what a touch writes.
 std::uint64_t word(std::size_t at) {
-    return at * 0x9e3779b97f4a7c15U;
+    constexpr std::size_t RUN = 64;
+    return at / RUN * 0x9e3779b97f4a7c15U << 8 | 1;
 }
 
 auto fields(const gpumem::BoInfo &info) {
@@ -192,6 +195,13 @@ void Fault::make_buffer(std::size_t pages, std::size_t resident) {
     const auto words = map.as<std::uint64_t>();
     for (std::size_t at = 0; at < filled; ++at)
         words[at] = word(at);
+}
+
+void Fault::make_buffer(std::size_t pages, Contents contents) {
+    make_buffer(pages, contents == Contents::missing ? 0 : pages);
+    if (contents == Contents::cold) {
+        ASSERT_TRUE(support::becomes_cold(bo, pages));
+    }
 }
 
 void Fault::drop_buffer() {

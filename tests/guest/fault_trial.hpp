@@ -10,6 +10,7 @@
 #include <gpumem/gpumem.hpp>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <functional>
@@ -36,6 +37,11 @@ struct Trial {
     // What else must hold after the call if nothing was made to fail.
     std::function<void()> untouched = [] {};
 };
+
+// Where the contents of a buffer are when a call comes.
+enum class Contents { missing, resident, cold };
+constexpr std::array EACH_CONTENTS{Contents::missing, Contents::resident,
+                                   Contents::cold};
 
 // What a call that fails leaves as it was.
 struct DriverState {
@@ -87,6 +93,8 @@ protected:
 
     // A new buffer, its first @resident pages filled.
     void make_buffer(std::size_t pages, std::size_t resident = 0);
+    // Filled unless its contents are missing.
+    void make_buffer(std::size_t pages, Contents contents);
     void drop_buffer();
     [[nodiscard]] bool is_intact() const;
 
