@@ -26,7 +26,8 @@ const Trials IOCTLS{
     {"QUERY", {"Fault.InQuery"}},
     {"STATS", {"Fault.InStats"}},
     {"MADVISE", {"Fault.InMadvise", "FaultCold.InAdvice"}},
-    {"COMPACT", {"Fault.InCompact"}},
+    {"COMPACT",
+     {"Fault.InCompact", "FaultFirstCompact.AfterTheHelperWasLoaded"}},
 };
 
 // By the member of struct dma_buf_ops.

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdint>
 #include <functional>
 #include <iosfwd>
@@ -36,6 +37,8 @@ struct Trial {
     std::function<void()> failed = [] {};
     // What else must hold after the call if nothing was made to fail.
     std::function<void()> untouched = [] {};
+    // How many of its allocations are tried, of a call with many that are alike.
+    unsigned tried = UINT_MAX;
 };
 
 // Where the contents of a buffer are when a call comes.
@@ -61,6 +64,8 @@ class Fault : public testing::Test {
 protected:
     static void SetUpTestSuite();
     static void TearDownTestSuite();
+    // What page_owner shows from now on is compared with what it shows now.
+    static void begin_account();
     void SetUp() override;
     void TearDown() override;
 

@@ -2,6 +2,7 @@
 // Loading and unloading the module. GPUMEM_KO names the module file; tools/vm
 // sets it.
 #include "support/crumbs.hpp"
+#include "support/modules.hpp"
 #include "support/system.hpp"
 
 #include <gtest/gtest.h>
@@ -9,7 +10,6 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <filesystem>
 
 using gpumem::Device;
 
@@ -100,16 +100,8 @@ TEST_F(Module, RefusesAnUnknownBacking) {
 }
 
 TEST_F(Module, RefusesAnUnknownStore) {
-    namespace fs = std::filesystem;
-    const std::string helper =
-        fs::path(std::getenv("GPUMEM_KO")).replace_filename("gpumem_helper.ko");
-    std::string as_helper_was = "insmod " + helper;
-    for (const auto &each :
-         fs::directory_iterator("/sys/module/gpumem_helper/parameters")) {
-        std::string value = support::read_file(each.path());
-        value.pop_back();
-        as_helper_was += " " + each.path().filename().string() + "=" + value;
-    }
+    const std::string helper = support::module_file("gpumem_helper");
+    const auto as_helper_was = support::insmod_as_it_is("gpumem_helper");
     ASSERT_EQ(support::shell("rmmod gpumem"), 0);
     ASSERT_EQ(support::shell("rmmod gpumem_helper"), 0);
     for (const char *word : {"store=zbud", "store_algorithm=brotli",
