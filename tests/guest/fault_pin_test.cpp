@@ -106,6 +106,7 @@ TEST_F(FaultLongPin, OfPagesThatAreReplacedAndSomeThatAreMissing) {
     survives_long_pin(PAGES / 2);
 }
 
+// It may lack the memory to copy the array of handles, and does nothing then.
 TEST_F(Fault, InUnpin) {
     std::vector<std::uint32_t> handles;
     survives({.before =
