@@ -199,7 +199,7 @@ GPUMEM_API int gpumem_bo_unpin(struct gpumem_bo *bo);
 /**
  * Pin or unpin @count buffers of one device in one call, all or nothing.
  * Errors: -E2BIG (more than 4096), -EINVAL (count 0, NULL, a buffer of another
- * device), and those of the single calls.
+ * device), those of the single calls, and -ENOMEM from either.
  */
 GPUMEM_API int gpumem_bo_pin_many(struct gpumem_device *dev,
                                   struct gpumem_bo *const *bos, uint32_t count,

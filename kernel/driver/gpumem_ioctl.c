@@ -63,19 +63,28 @@ static int gpumem_ioctl_mmap_offset(struct drm_device *dev, void *data,
 	return 0;
 }
 
-static void gpumem_put_objects(struct drm_gem_object **objs, u32 count)
+/* So many handles are unpinned without memory: who has none must get rid of pins. */
+#define GPUMEM_FEW_HANDLES	8
+
+static void gpumem_put_objects(struct drm_gem_object **objs, u32 count,
+			       struct drm_gem_object **few)
 {
 	while (count--)
 		drm_gem_object_put(objs[count]);
-	kvfree(objs);
+	if (objs != few)
+		kvfree(objs);
 }
 
-/* Look up a user array of handles. Returns an array of references. */
+/*
+ * Look up a user array of handles. Returns an array of references, which is @few,
+ * the caller's, if that has enough places.
+ */
 static struct drm_gem_object **gpumem_get_objects(struct drm_file *file,
-						  u64 handles, u32 count)
+						  u64 handles, u32 count,
+						  struct drm_gem_object **few)
 {
 	u32 __user *user = u64_to_user_ptr(handles);
-	struct drm_gem_object **objs;
+	struct drm_gem_object **objs = few;
 	u32 i, handle;
 
 	if (!count)
@@ -83,18 +92,19 @@ static struct drm_gem_object **gpumem_get_objects(struct drm_file *file,
 	if (count > GPUMEM_PIN_MAX_HANDLES)
 		return ERR_PTR(-E2BIG);
 
-	objs = kvmalloc_array(count, sizeof(*objs), GFP_KERNEL);
+	if (count > GPUMEM_FEW_HANDLES)
+		objs = kvmalloc_array(count, sizeof(*objs), GFP_KERNEL);
 	if (!objs)
 		return ERR_PTR(-ENOMEM);
 
 	for (i = 0; i < count; i++) {
 		if (get_user(handle, user + i)) {
-			gpumem_put_objects(objs, i);
+			gpumem_put_objects(objs, i, few);
 			return ERR_PTR(-EFAULT);
 		}
 		objs[i] = drm_gem_object_lookup(file, handle);
 		if (!objs[i]) {
-			gpumem_put_objects(objs, i);
+			gpumem_put_objects(objs, i, few);
 			return ERR_PTR(-ENOENT);
 		}
 	}
@@ -104,39 +114,39 @@ static struct drm_gem_object **gpumem_get_objects(struct drm_file *file,
 static int gpumem_ioctl_pin(struct drm_device *dev, void *data,
 			    struct drm_file *file)
 {
+	struct drm_gem_object *few[GPUMEM_FEW_HANDLES], **objs;
 	struct drm_gpumem_pin *args = data;
-	struct drm_gem_object **objs;
 	int ret;
 
 	if (args->flags & ~GPUMEM_PIN_LONGTERM)
 		return -EINVAL;
 
-	objs = gpumem_get_objects(file, args->handles, args->count);
+	objs = gpumem_get_objects(file, args->handles, args->count, few);
 	if (IS_ERR(objs))
 		return PTR_ERR(objs);
 
 	ret = gpumem_file_pin(file->driver_priv, objs, args->count,
 			      args->flags & GPUMEM_PIN_LONGTERM);
-	gpumem_put_objects(objs, args->count);
+	gpumem_put_objects(objs, args->count, few);
 	return ret;
 }
 
 static int gpumem_ioctl_unpin(struct drm_device *dev, void *data,
 			      struct drm_file *file)
 {
+	struct drm_gem_object *few[GPUMEM_FEW_HANDLES], **objs;
 	struct drm_gpumem_pin *args = data;
-	struct drm_gem_object **objs;
 	int ret;
 
 	if (args->flags)
 		return -EINVAL;
 
-	objs = gpumem_get_objects(file, args->handles, args->count);
+	objs = gpumem_get_objects(file, args->handles, args->count, few);
 	if (IS_ERR(objs))
 		return PTR_ERR(objs);
 
 	ret = gpumem_file_unpin(file->driver_priv, objs, args->count);
-	gpumem_put_objects(objs, args->count);
+	gpumem_put_objects(objs, args->count, few);
 	return ret;
 }
 

@@ -154,7 +154,8 @@ TEST_P(FaultForeign, InPinAndUnpin) {
                           ASSERT_EQ(call(DRM_IOCTL_GPUMEM_PIN, flags), 0);
                       },
                   .call = [&] { return call(DRM_IOCTL_GPUMEM_UNPIN, 0); },
-                  .after = [&] { drop(); }});
+                  .after = [&] { drop(); },
+                  .errors = {}});
     }
 }
 

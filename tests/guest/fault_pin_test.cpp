@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <set>
 #include <vector>
 
 using gpumem::Bo;
@@ -106,26 +107,39 @@ TEST_F(FaultLongPin, OfPagesThatAreReplacedAndSomeThatAreMissing) {
     survives_long_pin(PAGES / 2);
 }
 
-// It may lack the memory to copy the array of handles, and does nothing then.
-TEST_F(Fault, InUnpin) {
-    std::vector<std::uint32_t> handles;
-    survives({.before =
-                  [&] {
-                      make_buffer(4);
-                      handles.assign(600, bo.handle());
-                      auto args = pin_args(handles);
-                      ASSERT_EQ(ioctl(DRM_IOCTL_GPUMEM_PIN, &args), 0);
-                  },
-              .call =
-                  [&] {
-                      auto args = pin_args(handles);
-                      return ioctl(DRM_IOCTL_GPUMEM_UNPIN, &args);
-                  },
-              .after =
-                  [&] {
-                      EXPECT_EQ(bo.query().pins, 0U);
-                      drop_buffer();
-                  }});
+class FaultUnpin : public Fault {
+protected:
+    void survives_unpin(std::size_t times, const std::set<int> &errors) {
+        std::vector<std::uint32_t> handles;
+        survives({.before =
+                      [&] {
+                          make_buffer(4);
+                          handles.assign(times, bo.handle());
+                          ASSERT_EQ(pin(handles), 0);
+                      },
+                  .call =
+                      [&] {
+                          auto args = pin_args(handles);
+                          return ioctl(DRM_IOCTL_GPUMEM_UNPIN, &args);
+                      },
+                  .after =
+                      [&] {
+                          EXPECT_EQ(bo.query().pins, 0U);
+                          drop_buffer();
+                      },
+                  .errors = errors});
+    }
+};
+
+TEST_F(FaultUnpin, OfFewHandles) {
+    survives_unpin(1, {});
+    survives_unpin(8, {});
+}
+
+// It may lack the memory to copy the array, and does nothing then.
+TEST_F(FaultUnpin, OfAnArray) {
+    survives_unpin(600, {ENOMEM});
+    EXPECT_GT(failed_calls(), 0U);
 }
 
 // The account is that of a user whose limit is this one buffer, so that

@@ -87,8 +87,8 @@ struct drm_gpumem_mmap_offset {
  *
  * Errors: EINVAL (count 0, unknown flags; unpin: not pinned that often by this
  * file), E2BIG (count over GPUMEM_PIN_MAX_HANDLES), ENOENT (no such handle),
- * EFAULT (the array cannot be read), ENOMEM (no memory for pages, or for a copy of
- * the array, which unpin makes as well; or RLIMIT_MEMLOCK), EINTR (killed while
+ * EFAULT (the array cannot be read), ENOMEM (no memory for pages, or RLIMIT_MEMLOCK;
+ * unpin: no memory for an array of more than 8 handles), EINTR (killed while
  * allocating or waiting;
  * GPUMEM_PIN_LONGTERM: any signal while waiting for the buffer's reservation or
  * fences, after which the call may be made again), EOVERFLOW (pin count would
