@@ -8,7 +8,6 @@
 
 #include <drm/gpumem_drm.h>
 #include <sys/ioctl.h>
-#include <xf86drm.h>
 
 using support::PAGE;
 
@@ -153,18 +152,6 @@ TEST_F(FaultFirstCompact, AfterTheHelperWasLoaded) {
     EXPECT_GT(failed_calls(), 0U);
     // The helper lies elsewhere now, and what it keeps has another trace.
     begin_account();
-}
-
-TEST_F(Fault, InSyncobjCreate) {
-    drm_syncobj_create args{};
-    survives({.before = [&] { args = {}; },
-              .call = [&] { return ioctl(DRM_IOCTL_SYNCOBJ_CREATE, &args); },
-              .after =
-                  [&] {
-                      drm_syncobj_destroy gone{};
-                      gone.handle = args.handle;
-                      EXPECT_EQ(ioctl(DRM_IOCTL_SYNCOBJ_DESTROY, &gone), 0);
-                  }});
 }
 
 } // namespace
