@@ -130,8 +130,9 @@ class TestResults(unittest.TestCase):
         self.assertEqual([r.faults for r in found], [12, 0, 0, 0, 0])
 
     def test_counts_faults_before_the_closing_line(self):
-        passed = [results.Result("guest", name, results.PASSED, faults=faults) for name, faults in (("Fault.a", 5), ("FaultCold.b", 7))]
-        for found, lines in ((passed, ["took 3 s", "12 faults injected", "2 passed, 0 failed, 0 skipped"]),
+        passed = [results.Result(suite, name, results.PASSED, faults=faults)
+                  for suite, name, faults in (("gemfs", "Fault.a", 5), ("gemfs", "FaultCold.b", 7), ("mops", "Fault.a", 4), ("fuzz", "f", 0))]
+        for found, lines in ((passed, ["took 3 s", "16 faults injected: 12 in gemfs, 4 in mops", "4 passed, 0 failed, 0 skipped"]),
                              ([results.Result("unit", "S.a", results.PASSED)], ["took 3 s", "1 passed, 0 failed, 0 skipped"])):
             said = io.StringIO()
             with contextlib.redirect_stdout(said):

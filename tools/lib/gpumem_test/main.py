@@ -112,8 +112,17 @@ def skips(found):
     return lines
 
 
+def faults(found):
+    """A line: how many allocations were made to fail, in all and in each guest; empty if none."""
+    count = {}
+    for result in found:
+        count[result.suite] = count.get(result.suite, 0) + result.faults
+    each = ", ".join(f"{number} in {suite}" for suite, number in count.items() if number)
+    return each and f"{sum(count.values())} faults injected: {each}"
+
+
 def close(found, seconds):
-    """Skips with their reasons, then failures, then the one closing line."""
+    """Skips with their reasons, then failures, then numbers, the last of them in the one closing line."""
     if lines := skips(found):
         print("\nskipped:")
         print("\n".join(lines))
@@ -124,8 +133,8 @@ def close(found, seconds):
     if not count[PASSED] and not count[FAILED]:
         print("\nno test matches the filter")
     print(f"\ntook {seconds:.0f} s")
-    if faults := sum(result.faults for result in found):
-        print(f"{faults} faults injected")
+    if line := faults(found):
+        print(line)
     print(f"{count[PASSED]} passed, {count[FAILED]} failed, {count[SKIPPED]} skipped", flush=True)
     return 0 if count[PASSED] and not count[FAILED] else 1
 
