@@ -9,8 +9,8 @@ namespace {
 constexpr std::size_t WORDS = support::PAGE / sizeof(std::uint64_t);
 
 std::uint64_t base_of(const Stamp &stamp) {
-    return mix(stamp.buffer) ^
-           mix(std::uint64_t{stamp.page} << 32 | stamp.version);
+    return mix(mix(stamp.buffer) +
+               (std::uint64_t{stamp.page} << 32 | stamp.version));
 }
 
 std::uint64_t word(const Stamp &stamp, std::uint64_t base, std::size_t i) {
