@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "stress/judge.hpp"
 
+#include "support/debugfs.hpp"
+#include "support/system.hpp"
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -39,6 +42,22 @@ bool is_possible(Op op, const RunOptions &options, bool has_pages) {
 
 } // namespace
 
+// The page that is being counted may be in one of the counters only.
+Work work_of(const gpumem::Device &device) {
+    const std::uint64_t same =
+        support::value_of(support::GPUMEM_DEBUGFS + "store", "evicted_same");
+    const gpumem::DeviceStats stats = device.stats();
+    return {.moved = stats.moved,
+            .compressed = std::max(stats.evicted, same) - same,
+            .restored = stats.restored};
+}
+
+Work operator-(const Work &now, const Work &before) {
+    return {.moved = now.moved - before.moved,
+            .compressed = now.compressed - before.compressed,
+            .restored = now.restored - before.restored};
+}
+
 void expect_as_before(const gpumem::Device &device,
                       const gpumem::DeviceStats &before, const Report &report) {
     using clock = std::chrono::steady_clock;
@@ -61,10 +80,14 @@ void expect_as_before(const gpumem::Device &device,
 std::vector<std::string> not_done(const RunOptions &options,
                                   const std::function<bool(Move)> &can,
                                   bool has_pages, const Ends &ends,
-                                  std::uint64_t moved, const Totals &totals) {
+                                  const Work &work, const Totals &totals) {
     std::vector<std::string> found;
-    if (!moved)
+    if (!work.moved)
         found.emplace_back("no page was moved");
+    if (!work.compressed)
+        found.emplace_back("no page was compressed but those of one word");
+    if (!work.restored)
+        found.emplace_back("no compressed page came back");
     for (std::size_t i = 0; i < OP_NAMES.size(); ++i)
         if (!totals.done[i] &&
             is_possible(static_cast<Op>(i), options, has_pages))

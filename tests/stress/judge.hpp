@@ -15,6 +15,17 @@
 
 namespace stress {
 
+// What the driver did in a run.
+struct Work {
+    std::uint64_t moved = 0;      // pages
+    std::uint64_t compressed = 0; // without those of one word
+    std::uint64_t restored = 0;   // with those of one word
+};
+
+// What the driver has counted since its helper was loaded.
+Work work_of(const gpumem::Device &device);
+Work operator-(const Work &now, const Work &before);
+
 // Fails the run if buffers, their bytes, their pages or pins are not as many as
 // @before. What was killed may live a little longer, so it waits for that.
 void expect_as_before(const gpumem::Device &device,
@@ -25,6 +36,6 @@ void expect_as_before(const gpumem::Device &device,
 std::vector<std::string> not_done(const RunOptions &options,
                                   const std::function<bool(Move)> &can,
                                   bool has_pages, const Ends &ends,
-                                  std::uint64_t moved, const Totals &totals);
+                                  const Work &work, const Totals &totals);
 
 } // namespace stress

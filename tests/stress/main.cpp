@@ -57,13 +57,15 @@ std::uint64_t sum(const std::array<std::atomic<std::uint64_t>, N> &numbers) {
 }
 
 void write_summary(const std::string &path, const stress::RunOptions &options,
-                   const Totals &totals, std::uint64_t moved) {
+                   const Totals &totals, const stress::Work &work) {
     const nlohmann::json json = {
         {"seed", options.seed},
         {"operations", sum(totals.done)},
         {"pages_written", totals.pages_written.load()},
         {"pages_verified", totals.pages_verified.load()},
-        {"pages_moved", moved},
+        {"pages_moved", work.moved},
+        {"pages_compressed", work.compressed},
+        {"pages_restored", work.restored},
         {"failures", totals.failures.load()},
         {"first_failure", totals.words.data()}};
     support::write_file(path, json.dump() + "\n");
@@ -82,7 +84,7 @@ void prepare() {
 }
 
 void print_end(const Totals &totals, const stress::Ends &ends,
-               std::uint64_t moved) {
+               const stress::Work &work) {
     print(stress::OP_NAMES, totals.done, totals.refused);
     print(stress::MOVE_NAMES, totals.moves_done, totals.moves_refused);
     for (std::size_t i = 0; i < stress::IMPORTERS.size(); ++i)
@@ -93,13 +95,13 @@ void print_end(const Totals &totals, const stress::Ends &ends,
         "purged {}, processes {} ended, {} killed, {} by the OOM killer, "
         "{} without their device, {} pages without memory, {} frames of "
         "pinned pages compared, memory moved {} times, pages moved {}, "
-        "failures {}\n",
+        "compressed {}, restored {}, failures {}\n",
         sum(totals.done), totals.pages_written.load(),
         totals.pages_verified.load(), totals.pages_verified.load() / 256,
         totals.purged.load(), ends.by_themselves, ends.killed, ends.oom_killed,
         ends.lost_device, totals.pages_refused.load(),
-        totals.frames_compared.load(), sum(totals.moves_done), moved,
-        totals.failures.load());
+        totals.frames_compared.load(), sum(totals.moves_done), work.moved,
+        work.compressed, work.restored, totals.failures.load());
     if (totals.has_words)
         fmt::print("first failure: {}\n", totals.words.data());
 }
@@ -116,6 +118,7 @@ int stress_all(const stress::RunOptions &options, const std::string &summary) {
     fmt::print("seed {}\n", options.seed);
     gpumem::Device device = gpumem::Device::open();
     const auto before = device.stats();
+    const stress::Work work_before = stress::work_of(device);
     const bool has_pages = before.backing != GPUMEM_BACKING_KIND_MOPS;
     const stress::Here here(has_pages,
                             options.unplug && options.unplug < options.seconds);
@@ -128,8 +131,9 @@ int stress_all(const stress::RunOptions &options, const std::string &summary) {
         return options.seconds < WORTH_JUDGING
                    ? std::vector<std::string>{}
                    : stress::not_done(
-                         options, [&](stress::Move move) { return here.can(move); },
-                         has_pages, ends, device.stats().moved - before.moved,
+                         options,
+                         [&](stress::Move move) { return here.can(move); },
+                         has_pages, ends, stress::work_of(device) - work_before,
                          totals);
     };
     const stress::Ends ends = stress::run_processes(
@@ -141,13 +145,13 @@ int stress_all(const stress::RunOptions &options, const std::string &summary) {
     if (options.alone)
         stress::expect_as_before(device, before, report);
 
-    const std::uint64_t moved = device.stats().moved - before.moved;
+    const stress::Work work = stress::work_of(device) - work_before;
     if (!totals.failures)
         for (const std::string &what : missing(ends))
             report.failed(what);
     if (!summary.empty())
-        write_summary(summary, options, totals, moved);
-    print_end(totals, ends, moved);
+        write_summary(summary, options, totals, work);
+    print_end(totals, ends, work);
     return totals.failures ? 1 : 0;
 }
 

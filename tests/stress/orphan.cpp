@@ -10,13 +10,15 @@ namespace stress {
 
 Orphan::Orphan(Window window, const Slot &slot)
     : window_(std::move(window)), number_(slot.number), object_(slot.object()),
-      versions_(slot.versions), since_(std::chrono::steady_clock::now()) {}
+      versions_(slot.versions), torn_(slot.torn),
+      since_(std::chrono::steady_clock::now()) {}
 
 void Orphan::check(std::size_t page, const Report &report,
                    Totals &totals) const {
     const Stamp expected{.buffer = number_,
                          .page = static_cast<std::uint32_t>(page),
-                         .version = versions_[page]};
+                         .version = versions_[page],
+                         .torn = torn_[page] != 0};
     const std::byte *const at = window_.page(page);
     std::ptrdiff_t word = INTACT;
     touch(expected, [&] { word = first_wrong_word(at, expected); });

@@ -33,6 +33,7 @@ private:
     std::uint64_t number_;
     std::uint64_t object_;
     std::vector<std::uint32_t> versions_;
+    std::vector<std::uint8_t> torn_;
     std::chrono::steady_clock::time_point since_;
 };
 

@@ -22,6 +22,7 @@ void Slot::fill(const gpumem::Device &device, std::uint64_t pages,
     dontneed = false;
     number = buffer;
     versions.assign(pages, 0);
+    torn.assign(pages, 0);
     busy = std::vector<std::atomic<bool>>(pages);
 }
 
@@ -30,6 +31,7 @@ std::vector<InPipe> Slot::clear() {
     map.reset();
     bo = gpumem::Bo();
     versions.clear();
+    torn.clear();
     return std::exchange(pipes, {});
 }
 
@@ -63,8 +65,13 @@ void Slot::check(const std::byte *at, const std::byte *mapping,
 void Slot::write(std::byte *at, std::size_t page, Totals &totals) {
     Stamp next = stamp(page);
     ++next.version;
-    touch(stamp(page), [&] { write_stamp(at, next); });
-    versions[page] = next.version;
+    try {
+        touch(stamp(page), [&] { write_stamp(at, next); });
+    } catch (const Unreachable &) {
+        written(page, false);
+        throw;
+    }
+    written(page, true);
     ++totals.pages_written;
 }
 

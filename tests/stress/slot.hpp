@@ -43,7 +43,8 @@ public:
     [[nodiscard]] Stamp stamp(std::size_t page) const {
         return {.buffer = number,
                 .page = static_cast<std::uint32_t>(page),
-                .version = versions[page]};
+                .version = versions[page],
+                .torn = torn[page] != 0};
     }
 
     // One page, until it is destroyed; empty if another thread or a pipe has
@@ -84,6 +85,17 @@ public:
         check(at, address(page), page, report, totals, where);
     }
     void write(std::byte *at, std::size_t page, Totals &totals);
+    // The next version is in it, @whole or up to where there was no memory:
+    // what is being written may be compressed meanwhile.
+    void written(std::size_t page, bool whole) {
+        versions[page] += whole;
+        torn[page] = !whole;
+    }
+    // All of it reads as zeros again.
+    void purged() {
+        versions.assign(versions.size(), 0);
+        torn.assign(torn.size(), 0);
+    }
 
     // The driver's id of the buffer; 0 if it cannot be asked.
     [[nodiscard]] std::uint64_t object() const;
@@ -96,6 +108,7 @@ public:
     bool dontneed = false;
     std::uint64_t number = 0;
     std::vector<std::uint32_t> versions;
+    std::vector<std::uint8_t> torn; // flags; see Stamp
 
     std::mutex held_lock;
     std::vector<Pinned> pins;

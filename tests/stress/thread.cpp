@@ -26,6 +26,21 @@ constexpr std::array OPS{
     Op::outlive,  Op::fork,        Op::vm_readv, Op::vmsplice, Op::from_pipe,
     Op::direct_io, Op::cold,       Op::cold};
 
+bool exports(Op op) {
+    switch (op) {
+    case Op::reimport:
+    case Op::second_file:
+    case Op::attach:
+    case Op::remap:
+    case Op::protect:
+    case Op::hole:
+    case Op::outlive:
+        return true;
+    default:
+        return false;
+    }
+}
+
 } // namespace
 
 Thread::Thread(std::uint64_t seed, const gpumem::Device &device, bool has_pages,
@@ -39,7 +54,7 @@ void Thread::step() {
     op_ = OPS[below(OPS.size())];
     held_ = false;
     excuses_.begin();
-    Slot &slot = slots_[below(slots_.size())];
+    Slot &slot = some_slot();
     const auto i = static_cast<std::size_t>(op_);
     try {
         if (totals_.calm)
@@ -56,6 +71,13 @@ void Thread::step() {
     } catch (const std::exception &error) {
         failed(error.what());
     }
+}
+
+// Buffers of every other slot are never exported: what is exported is not
+// compressed meanwhile.
+Slot &Thread::some_slot() {
+    return slots_[exports(op_) ? 2 * below((slots_.size() + 1) / 2)
+                               : below(slots_.size())];
 }
 
 bool Thread::run(Op op, Slot &slot) {
@@ -175,7 +197,7 @@ bool Thread::dontneed(Slot &slot) {
 bool Thread::willneed(Slot &slot) {
     if (!slot.bo.madvise(GPUMEM_BO_WILLNEED)) {
         ++totals_.purged;
-        std::ranges::fill(slot.versions, 0U);
+        slot.purged();
         if (!slot.pipes.empty())
             failed(
                 fmt::format("buffer {} was purged while a page of it was in a "

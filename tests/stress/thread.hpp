@@ -34,6 +34,7 @@ public:
     void step();
 
 private:
+    Slot &some_slot();
     bool run(Op op, Slot &slot);
 
     // With the slot alone:
@@ -114,8 +115,8 @@ private:
     void refused(const Unreachable &page, pid_t thread);
     // Of a system call; false.
     bool refused(const char *call, std::initializer_list<int> expected);
-    // The same of a call that touches @page for us and gave less than all.
-    bool cut_short(const char *call, ssize_t got, const Stamp &page,
+    // The same of a call that touches a page for us and gave less than all.
+    bool cut_short(const char *call, ssize_t got,
                    std::initializer_list<int> expected);
     // A page of a mapping that must not let us do this answers with SIGSEGV.
     template <typename Body> void expect_signal(Body body, const char *what);

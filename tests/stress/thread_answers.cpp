@@ -32,10 +32,12 @@ void Thread::refused(const Unreachable &page, pid_t thread) {
     const std::string what =
         fmt::format("signal {} at buffer {} page {}", page.signal,
                     page.expected.buffer, page.expected.page);
-    // No memory is needed for a page that is there.
-    if (page.signal != SIGBUS || page.expected.version)
-        failed(fmt::format("{}, which is there in version {}", what,
-                           page.expected.version));
+    // No memory is needed for a page that is there; what was written need not
+    // be, as it may be compressed.
+    if (page.signal != SIGBUS || page.resident)
+        failed(fmt::format("{}, which is in version {}{}", what,
+                           page.expected.version,
+                           page.resident ? " and pinned" : ""));
     else if (!excuses_.page_was_refused(thread))
         failed(fmt::format("{}, and the driver has not said that it had no "
                            "memory for thread {}",
@@ -53,14 +55,13 @@ bool Thread::refused(const char *call, std::initializer_list<int> expected) {
     return false;
 }
 
-bool Thread::cut_short(const char *call, ssize_t got, const Stamp &page,
+bool Thread::cut_short(const char *call, ssize_t got,
                        std::initializer_list<int> expected) {
     const int error = got < 0 ? errno : EIO; // EIO: a part of a page
     const bool any_page = std::ranges::find(expected, EFAULT) != expected.end();
     // Looking for the driver's word takes time, where it is not needed too.
     if (error == EFAULT && !any_page &&
-        (excuses_.device_is_gone() ||
-         (!page.version && excuses_.page_was_refused(::gettid())))) {
+        (excuses_.device_is_gone() || excuses_.page_was_refused(::gettid()))) {
         ++totals_.refused[static_cast<std::size_t>(op_)];
         return false;
     }

@@ -81,12 +81,11 @@ std::vector<std::uint64_t> Thread::frames_of(const Slot &slot, bool touched) {
         return below(16) ? std::vector<std::uint64_t>{}
                          : support::page_frames(slot.object());
     for (std::size_t page = 0; touched && page < slot.pages(); ++page) {
-        // A pinned page is there.
-        const Stamp there{.buffer = slot.number,
-                          .page = static_cast<std::uint32_t>(page),
-                          .version = 1};
         const volatile std::byte *at = slot.address(page);
-        touch(there, [at] { (void)*at; });
+        const Stamp which{.buffer = slot.number,
+                          .page = static_cast<std::uint32_t>(page)};
+        touch(
+            which, [at] { (void)*at; }, true);
     }
     return support::pagemap_frames(slot.address(0), slot.pages());
 }
@@ -131,8 +130,8 @@ bool Thread::vmsplice(Slot &slot) {
     const iovec from{slot.address(page), PAGE};
     const ssize_t got = ::vmsplice(in.get(), &from, 1, 0);
     if (got != static_cast<ssize_t>(PAGE))
-        return has_pages_ ? cut_short("vmsplice", got, pipe.stamp, {})
-                          : cut_short("vmsplice", got, pipe.stamp, {EFAULT});
+        return has_pages_ ? cut_short("vmsplice", got, {})
+                          : cut_short("vmsplice", got, {EFAULT});
     const std::scoped_lock held(slot.held_lock);
     if (slot.pipes.size() >= MOST_PIPES) {
         read_pipe(pipe, &slot);
@@ -165,7 +164,8 @@ bool Thread::empty_pipes(Slot &slot, std::chrono::milliseconds age) {
 void Thread::read_pipe(const InPipe &pipe, const Slot *slot) {
     const ssize_t got = ::read(pipe.out.get(), copy_.data(), PAGE);
     if (got != static_cast<ssize_t>(PAGE)) {
-        cut_short("read of a pipe", got, pipe.stamp, {});
+        errno = got < 0 ? errno : EIO; // it has the page: no touch of a buffer
+        refused("read of a pipe", {});
         return;
     }
     const std::ptrdiff_t word = first_wrong_word(copy_.data(), pipe.stamp);

@@ -36,10 +36,8 @@ bool Thread::vm_readv(Slot &slot) {
     const auto all = static_cast<ssize_t>(PAGE);
     const ssize_t got = ::process_vm_readv(::getpid(), &to, 1, &from, 1, 0);
     if (got != all)
-        return has_pages_
-                   ? cut_short("process_vm_readv", got, slot.stamp(page), {})
-                   : cut_short("process_vm_readv", got, slot.stamp(page),
-                               {EFAULT});
+        return has_pages_ ? cut_short("process_vm_readv", got, {})
+                          : cut_short("process_vm_readv", got, {EFAULT});
     check_copy(slot, page, "process_vm_readv");
     return true;
 }
@@ -62,12 +60,12 @@ bool Thread::direct_io(Slot &slot) {
     const auto all = static_cast<ssize_t>(PAGE);
     ssize_t got = ::pwrite(disk_.get(), slot.address(page), PAGE, at);
     if (got != all) {
-        has_pages_ ? cut_short("direct write", got, slot.stamp(page), {})
-                   : cut_short("direct write", got, slot.stamp(page), {EFAULT});
+        has_pages_ ? cut_short("direct write", got, {})
+                   : cut_short("direct write", got, {EFAULT});
     } else if ((got = ::pread(disk_.get(), copy_.data(), PAGE, at)) != all ||
                (got = ::pread(disk_.get(), slot.address(page), PAGE, at)) !=
                    all) {
-        cut_short("direct read", got, slot.stamp(page), {});
+        cut_short("direct read", got, {});
     } else {
         done = true;
     }

@@ -155,7 +155,11 @@ bool Thread::fork(Slot &slot) {
         ;
     if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_THERE) {
         ++totals_.refused[static_cast<std::size_t>(op_)];
-        refused(Unreachable{.signal = SIGBUS, .expected = job.now}, child);
+        slot.written(page, false);
+        refused(Unreachable{.signal = SIGBUS,
+                            .expected = job.now,
+                            .resident = false},
+                child);
         return false;
     }
     // By the OOM killer: nobody knows how much of the page it had written.
@@ -163,7 +167,7 @@ bool Thread::fork(Slot &slot) {
         ++totals_.children_killed;
         slot.write(slot.address(page), page, totals_);
     } else if (status == 0) {
-        slot.versions[page] = job.next.version;
+        slot.written(page, true);
     } else {
         failed(fmt::format("a child saw another page or died: status {:#x}, "
                            "buffer {} page {}",

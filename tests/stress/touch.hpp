@@ -11,13 +11,16 @@ namespace stress {
 struct Unreachable {
     int signal;
     Stamp expected; // what it holds
+    bool resident;  // so that it needs no memory
 };
 
 // @body, which is left where it was and must own nothing, touches one page that
-// holds @expected.
-template <typename Body> void touch(const Stamp &expected, Body body) {
+// holds @expected. @resident: and which is pinned.
+template <typename Body>
+void touch(const Stamp &expected, Body body, bool resident = false) {
     if (const int signal = support::SignalGuard::run(body))
-        throw Unreachable{.signal = signal, .expected = expected};
+        throw Unreachable{
+            .signal = signal, .expected = expected, .resident = resident};
 }
 
 } // namespace stress

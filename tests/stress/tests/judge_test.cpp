@@ -28,14 +28,14 @@ protected:
     [[nodiscard]] std::size_t missing(bool has_pages = true) const {
         return stress::not_done(
                    options, [this](Move move) { return move != cannot; },
-                   has_pages, ends, moved, *totals)
+                   has_pages, ends, work, *totals)
             .size();
     }
 
     std::unique_ptr<Totals> totals = std::make_unique<Totals>();
     stress::RunOptions options;
     stress::Ends ends{.killed = 1, .lost_device = 1};
-    std::uint64_t moved = 1;
+    stress::Work work{.moved = 1, .compressed = 1, .restored = 1};
     Move cannot = Move::count;
 };
 
@@ -76,7 +76,8 @@ TEST_F(Judge, MissesWhatElseARunIsFor) {
         EXPECT_EQ(missing(), 1U);
         *number = 1;
     }
-    for (auto *number : {&ends.killed, &ends.lost_device, &moved}) {
+    for (auto *number : {&ends.killed, &ends.lost_device, &work.moved,
+                         &work.compressed, &work.restored}) {
         *number = 0;
         EXPECT_EQ(missing(), 1U);
         *number = 1;
