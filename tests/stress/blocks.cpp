@@ -29,26 +29,12 @@ constexpr std::chrono::seconds OFFLINE_PATIENCE{10};
 constexpr std::chrono::seconds FREE_PATIENCE{180};
 constexpr std::chrono::seconds CALM_PATIENCE{5};
 constexpr std::chrono::milliseconds GLANCE{50};
-constexpr int MEMORY_TRIES = 300;
 constexpr std::uint64_t PAGE_BLOCK = 512; // pages
 // Each costs a page of the machine.
 constexpr unsigned MOST_SOFT_OFFLINED = 512;
 
 std::uint64_t hex_in(const std::filesystem::path &file) {
     return std::stoull(support::read_file(file), nullptr, 16);
-}
-
-// Whoever takes memory beside us may have given it back by the time we look:
-// ENOMEM is the call's answer if it stays so, or if memory is short now.
-template <typename Call> int with_memory(Call call) {
-    int error = call();
-    for (int tries = 0;
-         error == ENOMEM && !memory_is_short() && tries < MEMORY_TRIES;
-         ++tries) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
-        error = call();
-    }
-    return error;
 }
 
 // Whether a buffer that is pinned, or is busy and may be, has a page in the
@@ -212,7 +198,7 @@ void Blocks::bring_online(const Block &block) {
         error = support::write_errno(block.path + "/state", "online_movable");
         if (!error)
             return;
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        std::this_thread::sleep_for(MEMORY_PAUSE);
     }
     report_.failed(fmt::format("bringing {} online: {}", block.path,
                                std::strerror(error)));

@@ -98,6 +98,8 @@ std::vector<std::string> not_done(const RunOptions &options,
                 fmt::format("not one '{}' was done, though this guest "
                             "can, and {} were tried",
                             MOVE_NAMES[i], totals.moves_refused[i].load()));
+    if (!totals.compacted && can(Move::own_compaction))
+        found.emplace_back("the driver's own compaction moved no page");
     for (std::size_t i = 0; i < IMPORTERS.size(); ++i)
         if (!totals.imported[i])
             found.push_back(

@@ -64,6 +64,7 @@ void write_summary(const std::string &path, const stress::RunOptions &options,
         {"pages_written", totals.pages_written.load()},
         {"pages_verified", totals.pages_verified.load()},
         {"pages_moved", work.moved},
+        {"pages_compacted", totals.compacted.load()},
         {"pages_compressed", work.compressed},
         {"pages_restored", work.restored},
         {"failures", totals.failures.load()},
@@ -95,13 +96,14 @@ void print_end(const Totals &totals, const stress::Ends &ends,
         "purged {}, processes {} ended, {} killed, {} by the OOM killer, "
         "{} without their device, {} pages without memory, {} frames of "
         "pinned pages compared, memory moved {} times, pages moved {}, "
-        "compressed {}, restored {}, failures {}\n",
+        "{} of them by the driver, compressed {}, restored {}, failures {}\n",
         sum(totals.done), totals.pages_written.load(),
         totals.pages_verified.load(), totals.pages_verified.load() / 256,
         totals.purged.load(), ends.by_themselves, ends.killed, ends.oom_killed,
         ends.lost_device, totals.pages_refused.load(),
         totals.frames_compared.load(), sum(totals.moves_done), work.moved,
-        work.compressed, work.restored, totals.failures.load());
+        totals.compacted.load(), work.compressed, work.restored,
+        totals.failures.load());
     if (totals.has_words)
         fmt::print("first failure: {}\n", totals.words.data());
 }

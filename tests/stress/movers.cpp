@@ -5,11 +5,15 @@
 #include "stress/nodes.hpp"
 #include "stress/seeds.hpp"
 #include "stress/shortage.hpp"
+#include "support/debugfs.hpp"
 #include "support/system.hpp"
+
+#include <gpumem/gpumem.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -37,6 +41,10 @@ constexpr std::array ROUND{
 
 // Among the seeds of a run, of which processes have the small ones.
 constexpr std::uint64_t MOVING = ~std::uint64_t{0} - 1;
+
+// What one compaction of the driver may move and take.
+constexpr std::uint64_t COMPACT_PAGES = 20000;
+constexpr std::chrono::milliseconds COMPACT_TIME{500};
 
 // A deck of moves: shuffled when all were dealt.
 class Deck {
@@ -98,13 +106,45 @@ private:
         case Move::nodes:
             return move_to_other_node(random_, report_);
         case Move::own_compaction:
-            // By debugfs, which is there while the device is not.
-            return !support::write_errno("/sys/kernel/debug/gpumem/compact",
-                                         "20000 500");
+            return compact();
         default:
             support::compact_memory();
             return true;
         }
+    }
+
+    // By debugfs, which is there while the device is not.
+    bool compact() {
+        const auto went = [this] {
+            return totals_.moves_done[static_cast<std::size_t>(Move::unplug)]
+                .load();
+        };
+        const std::uint64_t before = went();
+        const int error = with_memory([this] {
+            return totals_.gone ? support::write_errno(
+                                      support::GPUMEM_DEBUGFS + "compact",
+                                      fmt::format("{} {}", COMPACT_PAGES,
+                                                  COMPACT_TIME.count()))
+                                : compact_by_device();
+        });
+        if (!error)
+            return true;
+        // Busy: others compact too. Nobody else of ours does.
+        if (!(error == EBUSY && totals_.others) &&
+            !(error == ENOMEM && memory_is_short()) &&
+            !(error == ENODEV && (totals_.gone || went() != before)))
+            report_.failed(fmt::format("the driver's compaction: {}",
+                                       std::strerror(error)));
+        return false;
+    }
+
+    int compact_by_device() try {
+        totals_.compacted += gpumem::Device::open()
+                                 .compact(COMPACT_PAGES, COMPACT_TIME)
+                                 .pages_moved;
+        return 0;
+    } catch (const gpumem::Error &error) {
+        return error.code().value();
     }
 
     // Main has the device open, so nobody may unload its driver; refusal is

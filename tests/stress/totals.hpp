@@ -84,6 +84,8 @@ struct Totals {
     std::atomic<std::uint64_t> pages_written{};
     std::atomic<std::uint64_t> pages_verified{};
     std::atomic<std::uint64_t> purged{};
+    // Pages that the driver's own compaction moved.
+    std::atomic<std::uint64_t> compacted{};
     // Touches for which the driver said that it had no memory.
     std::atomic<std::uint64_t> pages_refused{};
     // Page frames of pinned pages that were found where they had been.

@@ -21,6 +21,7 @@ protected:
             done = 1;
         for (auto &seen : totals->imported)
             seen = 1;
+        totals->compacted = 1;
         totals->met_gone = 1;
         totals->long_pins = 1;
         totals->frames_compared = 1;
@@ -70,8 +71,8 @@ TEST_F(Judge, MissesWhatElseARunIsFor) {
         EXPECT_EQ(missing(), 1U);
         seen = 1;
     }
-    for (auto *number : {&totals->met_gone, &totals->long_pins,
-                         &totals->frames_compared}) {
+    for (auto *number : {&totals->compacted, &totals->met_gone,
+                         &totals->long_pins, &totals->frames_compared}) {
         *number = 0;
         EXPECT_EQ(missing(), 1U);
         *number = 1;
