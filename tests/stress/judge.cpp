@@ -18,13 +18,18 @@ constexpr std::chrono::seconds CLOSING_PATIENCE{60};
 
 struct Counter {
     std::string_view name;
-    std::uint64_t gpumem::DeviceStats::*value;
+    std::uint64_t State::*value;
 };
-constexpr std::array COUNTERS{
-    Counter{"buffers", &gpumem::DeviceStats::objects},
-    Counter{"bytes of buffers", &gpumem::DeviceStats::bytes},
-    Counter{"resident pages", &gpumem::DeviceStats::resident_pages},
-    Counter{"pinned buffers", &gpumem::DeviceStats::pinned_objects}};
+constexpr std::array COUNTERS{Counter{"buffers", &State::buffers},
+                              Counter{"bytes of buffers", &State::bytes},
+                              Counter{"resident pages", &State::resident_pages},
+                              Counter{"compressed pages", &State::cold_pages},
+                              Counter{"pieces in the store", &State::pieces},
+                              Counter{"pinned buffers", &State::pinned}};
+
+std::uint64_t in_store(const std::string &key) {
+    return support::value_of(support::GPUMEM_DEBUGFS + "store", key);
+}
 
 bool is_possible(Op op, const RunOptions &options, bool has_pages) {
     switch (op) {
@@ -44,8 +49,7 @@ bool is_possible(Op op, const RunOptions &options, bool has_pages) {
 
 // The page that is being counted may be in one of the counters only.
 Work work_of(const gpumem::Device &device) {
-    const std::uint64_t same =
-        support::value_of(support::GPUMEM_DEBUGFS + "store", "evicted_same");
+    const std::uint64_t same = in_store("evicted_same");
     const gpumem::DeviceStats stats = device.stats();
     return {.moved = stats.moved,
             .compressed = std::max(stats.evicted, same) - same,
@@ -58,23 +62,37 @@ Work operator-(const Work &now, const Work &before) {
             .restored = now.restored - before.restored};
 }
 
-void expect_as_before(const gpumem::Device &device,
-                      const gpumem::DeviceStats &before, const Report &report) {
+State state_of(const gpumem::Device &device) {
+    const gpumem::DeviceStats stats = device.stats();
+    return {.buffers = stats.objects,
+            .bytes = stats.bytes,
+            .resident_pages = stats.resident_pages,
+            .cold_pages = stats.cold_pages,
+            .pieces = in_store("pieces"),
+            .pinned = stats.pinned_objects};
+}
+
+std::vector<std::string> differences(const State &before, const State &now) {
+    std::vector<std::string> found;
+    for (const Counter &counter : COUNTERS)
+        if (now.*counter.value != before.*counter.value)
+            found.push_back(fmt::format("{} {} are there, and {} were before",
+                                        now.*counter.value, counter.name,
+                                        before.*counter.value));
+    return found;
+}
+
+void expect_as_before(const gpumem::Device &device, const State &before,
+                      const Report &report) {
     using clock = std::chrono::steady_clock;
     const auto end = clock::now() + CLOSING_PATIENCE;
-    gpumem::DeviceStats now = device.stats();
-    const auto differs = [&](const Counter &counter) {
-        return now.*counter.value != before.*counter.value;
-    };
-    while (std::ranges::any_of(COUNTERS, differs) && clock::now() < end) {
+    auto found = differences(before, state_of(device));
+    while (!found.empty() && clock::now() < end) {
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
-        now = device.stats();
+        found = differences(before, state_of(device));
     }
-    for (const Counter &counter : COUNTERS)
-        if (differs(counter))
-            report.failed(fmt::format("{} {} are there, and {} were before",
-                                      now.*counter.value, counter.name,
-                                      before.*counter.value));
+    for (const std::string &what : found)
+        report.failed(what);
 }
 
 std::vector<std::string> not_done(const RunOptions &options,

@@ -26,10 +26,24 @@ struct Work {
 Work work_of(const gpumem::Device &device);
 Work operator-(const Work &now, const Work &before);
 
-// Fails the run if buffers, their bytes, their pages or pins are not as many as
-// @before. What was killed may live a little longer, so it waits for that.
-void expect_as_before(const gpumem::Device &device,
-                      const gpumem::DeviceStats &before, const Report &report);
+// What is there of buffers.
+struct State {
+    std::uint64_t buffers = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t resident_pages = 0;
+    std::uint64_t cold_pages = 0;
+    std::uint64_t pieces = 0; // in the store
+    std::uint64_t pinned = 0; // buffers
+};
+State state_of(const gpumem::Device &device);
+
+// What differs @now, in words.
+std::vector<std::string> differences(const State &before, const State &now);
+
+// Fails the run if there are any. What was killed may live a little longer, so
+// it waits for that.
+void expect_as_before(const gpumem::Device &device, const State &before,
+                      const Report &report);
 
 // A run that did nothing has shown nothing. What is missing of all operations
 // and moves that the guest @can do, in words.

@@ -119,9 +119,9 @@ int stress_all(const stress::RunOptions &options, const std::string &summary) {
     group.limit(stress::GROUP_BYTES);
     fmt::print("seed {}\n", options.seed);
     gpumem::Device device = gpumem::Device::open();
-    const auto before = device.stats();
+    const stress::State before = stress::state_of(device);
     const stress::Work work_before = stress::work_of(device);
-    const bool has_pages = before.backing != GPUMEM_BACKING_KIND_MOPS;
+    const bool has_pages = device.stats().backing != GPUMEM_BACKING_KIND_MOPS;
     const stress::Here here(has_pages,
                             options.unplug && options.unplug < options.seconds);
     here.print();

@@ -95,7 +95,7 @@ public:
 
     // The buffers of all processes are in use while their device goes, and
     // after.
-    void unplug(gpumem::Device &device, const gpumem::DeviceStats &before) {
+    void unplug(gpumem::Device &device, const State &before) {
         const std::uint64_t met = totals_.met_gone;
         totals_.gone = true;
         support::write_file("/sys/bus/platform/drivers/gpumem/unbind",
@@ -212,7 +212,8 @@ Ends run_processes(const RunOptions &options, gpumem::Device &device,
     const auto end = clock::now() + std::chrono::seconds(options.seconds);
     const std::chrono::seconds interval(options.unplug);
     auto unplug = clock::now() + interval;
-    const gpumem::DeviceStats before = device.stats();
+    const State before = state_of(device);
+    const std::uint64_t moved = device.stats().moved;
     auto say = clock::now() + std::chrono::seconds(options.progress);
     Processes processes(options, group, refusals, report, totals);
     const auto goes_on = [&] {
@@ -232,8 +233,7 @@ Ends run_processes(const RunOptions &options, gpumem::Device &device,
         }
         if (options.progress && clock::now() >= say) {
             say += std::chrono::seconds(options.progress);
-            fmt::print("progress {} {} {}\n",
-                       device.stats().moved - before.moved,
+            fmt::print("progress {} {} {}\n", device.stats().moved - moved,
                        totals.pages_verified.load(), totals.failures.load());
             std::fflush(stdout);
         }

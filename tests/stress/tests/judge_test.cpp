@@ -85,4 +85,22 @@ TEST_F(Judge, MissesWhatElseARunIsFor) {
     }
 }
 
+TEST(State, DiffersByEachOfItsNumbers) {
+    using stress::State;
+    const State before{.buffers = 1,
+                       .bytes = 2,
+                       .resident_pages = 3,
+                       .cold_pages = 4,
+                       .pieces = 5,
+                       .pinned = 6};
+    EXPECT_TRUE(stress::differences(before, before).empty());
+    for (const auto number :
+         {&State::buffers, &State::bytes, &State::resident_pages,
+          &State::cold_pages, &State::pieces, &State::pinned}) {
+        State now = before;
+        now.*number = 0;
+        EXPECT_EQ(stress::differences(before, now).size(), 1U);
+    }
+}
+
 } // namespace
