@@ -16,6 +16,9 @@ namespace {
 
 constexpr std::chrono::seconds CLOSING_PATIENCE{60};
 
+// Of fewer tries a share means nothing.
+constexpr std::uint64_t ENOUGH_TRIES = 200;
+
 struct Counter {
     std::string_view name;
     std::uint64_t State::*value;
@@ -93,6 +96,18 @@ void expect_as_before(const gpumem::Device &device, const State &before,
     }
     for (const std::string &what : found)
         report.failed(what);
+}
+
+std::vector<std::string> excused_too_often(const Totals &totals) {
+    std::vector<std::string> found;
+    for (std::size_t i = 0; i < OP_NAMES.size(); ++i) {
+        const std::uint64_t tries = totals.done[i] + totals.refused[i];
+        const std::uint64_t excused = totals.no_memory[i] + totals.busy[i];
+        if (tries >= ENOUGH_TRIES && excused > tries / 2)
+            found.push_back(fmt::format("{} of {} '{}' were excused", excused,
+                                        tries, OP_NAMES[i]));
+    }
+    return found;
 }
 
 std::vector<std::string> not_done(const RunOptions &options,

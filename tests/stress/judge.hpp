@@ -45,6 +45,10 @@ std::vector<std::string> differences(const State &before, const State &now);
 void expect_as_before(const gpumem::Device &device, const State &before,
                       const Report &report);
 
+// Operations that were excused, for want of memory or because something was
+// busy, more often than not: then that is what they do, in words.
+std::vector<std::string> excused_too_often(const Totals &totals);
+
 // A run that did nothing has shown nothing. What is missing of all operations
 // and moves that the guest @can do, in words.
 std::vector<std::string> not_done(const RunOptions &options,

@@ -56,6 +56,17 @@ std::uint64_t sum(const std::array<std::atomic<std::uint64_t>, N> &numbers) {
     return std::accumulate(numbers.begin(), numbers.end(), std::uint64_t{0});
 }
 
+// One line: of each operation that was, how often it was excused.
+void print_excused(const Totals &totals) {
+    fmt::print("excused:");
+    for (std::size_t i = 0; i < stress::OP_NAMES.size(); ++i)
+        if (totals.no_memory[i] || totals.busy[i])
+            fmt::print(" {} {} without memory, {} busy;", stress::OP_NAMES[i],
+                       totals.no_memory[i].load(), totals.busy[i].load());
+    fmt::print(" in all {} without memory, {} busy\n", sum(totals.no_memory),
+               sum(totals.busy));
+}
+
 void write_summary(const std::string &path, const stress::RunOptions &options,
                    const Totals &totals, const stress::Work &work) {
     const nlohmann::json json = {
@@ -87,6 +98,7 @@ void prepare() {
 void print_end(const Totals &totals, const stress::Ends &ends,
                const stress::Work &work) {
     print(stress::OP_NAMES, totals.done, totals.refused);
+    print_excused(totals);
     print(stress::MOVE_NAMES, totals.moves_done, totals.moves_refused);
     for (std::size_t i = 0; i < stress::IMPORTERS.size(); ++i)
         fmt::print("{:15} {:9} importers saw the pages\n", stress::IMPORTERS[i],
@@ -147,6 +159,8 @@ int stress_all(const stress::RunOptions &options, const std::string &summary) {
     if (options.alone)
         stress::expect_as_before(device, before, report);
 
+    for (const std::string &what : stress::excused_too_often(totals))
+        report.failed(what);
     const stress::Work work = stress::work_of(device) - work_before;
     if (!totals.failures)
         for (const std::string &what : missing(ends))

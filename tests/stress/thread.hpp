@@ -121,6 +121,9 @@ private:
     // A page of a mapping that must not let us do this answers with SIGSEGV.
     template <typename Body> void expect_signal(Body body, const char *what);
 
+    // An answer that was excused is counted, for it must not be the rule.
+    void count_excused(int error);
+
     void failed(const std::string &what);
 
     std::size_t below(std::size_t bound) {

@@ -15,15 +15,20 @@ void Thread::failed(const std::string &what) {
         fmt::format("{}: {}", OP_NAMES[static_cast<std::size_t>(op_)], what));
 }
 
+void Thread::count_excused(int error) {
+    const auto i = static_cast<std::size_t>(op_);
+    totals_.no_memory[i] += error == ENOMEM;
+    totals_.busy[i] += error == EBUSY;
+}
+
 void Thread::refused(const gpumem::Error &error) {
     const int code = error.code().value();
-    if (code == ENOMEM && excuses_.memory_was_short())
-        return;
-    if (code == EBUSY && op_ == Op::pin && held_)
-        return;
-    if (code == ENODEV && excuses_.device_is_gone())
-        return;
-    failed(error.what());
+    if ((code == ENOMEM && excuses_.memory_was_short()) ||
+        (code == EBUSY && op_ == Op::pin && held_) ||
+        (code == ENODEV && excuses_.device_is_gone()))
+        count_excused(code);
+    else
+        failed(error.what());
 }
 
 void Thread::refused(const Unreachable &page, pid_t thread) {
@@ -49,8 +54,10 @@ bool Thread::refused(const char *call, std::initializer_list<int> expected) {
     ++totals_.refused[static_cast<std::size_t>(op_)];
     if (std::ranges::find(expected, error) != expected.end() ||
         (error == ENOMEM && excuses_.memory_was_short()) ||
-        (error == ENODEV && excuses_.device_is_gone()))
+        (error == ENODEV && excuses_.device_is_gone())) {
+        count_excused(error);
         return false;
+    }
     failed(fmt::format("{}: {}", call, std::strerror(error)));
     return false;
 }

@@ -85,6 +85,22 @@ TEST_F(Judge, MissesWhatElseARunIsFor) {
     }
 }
 
+TEST_F(Judge, LetsNoOperationBeExcusedMoreOftenThanNot) {
+    constexpr auto PIN = static_cast<std::size_t>(Op::pin);
+    const auto too_often = [this] {
+        return stress::excused_too_often(*totals).size();
+    };
+    totals->done[PIN] = 100;
+    totals->refused[PIN] = 100;
+    totals->no_memory[PIN] = 50;
+    totals->busy[PIN] = 50;
+    EXPECT_EQ(too_often(), 0U);
+    totals->busy[PIN] = 51;
+    EXPECT_EQ(too_often(), 1U);
+    totals->done[PIN] = 99;
+    EXPECT_EQ(too_often(), 0U) << "of few tries";
+}
+
 TEST(State, DiffersByEachOfItsNumbers) {
     using stress::State;
     const State before{.buffers = 1,
