@@ -10,12 +10,14 @@
 #include <drm/gpumem_drm.h>
 #include <gpumem/gpumem.hpp>
 #include <gtest/gtest.h>
+#include <linux/kernel-page-flags.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -25,6 +27,8 @@
 #include <memory>
 #include <set>
 #include <sstream>
+#include <stdexcept>
+#include <string>
 #include <sys/time.h>
 #include <thread>
 
@@ -57,18 +61,31 @@ std::uint64_t free_blocks() {
     return sum;
 }
 
+// A page block that is in the free lists as a whole; its first frame.
+std::uint64_t free_block() {
+    constexpr std::uint64_t buddy = std::uint64_t{1} << KPF_BUDDY;
+    const gpumem::UniqueFd flags(
+        ::open("/proc/kpageflags", O_RDONLY | O_CLOEXEC));
+    std::array<std::uint64_t, BLOCK> block{};
+    const auto size = static_cast<ssize_t>(sizeof(block));
+    for (std::uint64_t first = 0;
+         ::pread(flags.get(), block.data(), sizeof(block),
+                 static_cast<off_t>(first * sizeof(buddy))) == size;
+         first += BLOCK)
+        if (std::ranges::all_of(block, [](std::uint64_t page) {
+                return (page & buddy) != 0;
+            }))
+            return first;
+    throw std::runtime_error("no block is free");
+}
+
 // Whoever asks for a contiguous range, and may have it, has the lists of all CPUs
-// emptied first.
+// emptied first. For one that is free already nothing has to move.
 void empty_free_lists() {
     support::load_test_module("gpumem_test_contig");
-    // Not of all buffers: reading takes pages, out of the blocks that are free now.
-    for (const std::uint64_t id : support::object_ids())
-        for (const std::uint64_t frame : support::page_frames(id))
-            if (frame &&
-                !support::write_errno("/sys/kernel/debug/gpumem_test_contig",
-                                      std::to_string(frame / BLOCK * BLOCK) +
-                                          " " + std::to_string(BLOCK)))
-                return;
+    support::write_file("/sys/kernel/debug/gpumem_test_contig",
+                        std::to_string(free_block()) + " " +
+                            std::to_string(BLOCK));
 }
 
 class Compact : public testing::Test {
