@@ -27,7 +27,6 @@
 #include <memory>
 #include <set>
 #include <sstream>
-#include <stdexcept>
 #include <string>
 #include <sys/time.h>
 #include <thread>
@@ -45,47 +44,21 @@ constexpr std::uint64_t BLOCK = 512; // pages
 
 const std::string FILE_OF_COMPACT = support::GPUMEM_DEBUGFS + "compact";
 
-// In blocks, what is free in blocks of that size or more, by the kernel's own
-// account.
-std::uint64_t free_blocks() {
-    std::istringstream lines(support::read_file("/proc/buddyinfo"));
-    std::uint64_t sum = 0;
-    for (std::string line; std::getline(lines, line);) {
-        std::istringstream words(line.substr(line.find("zone") + 4));
-        std::string zone;
-        words >> zone;
-        std::uint64_t count = 0;
-        for (unsigned order = 0; words >> count; ++order)
-            sum += order >= 9 ? count << (order - 9) : 0;
-    }
-    return sum;
-}
-
-// A page block that is in the free lists as a whole; its first frame.
-std::uint64_t free_block() {
+// Page blocks in which no page is in use, by the kernel's own account: each of them is
+// in a free list or has no flag, as in the list of a CPU. Takes no memory. Pages with
+// movable_operations have no flags either.
+std::uint64_t unused_blocks() {
     constexpr std::uint64_t buddy = std::uint64_t{1} << KPF_BUDDY;
     const gpumem::UniqueFd flags(
         ::open("/proc/kpageflags", O_RDONLY | O_CLOEXEC));
     std::array<std::uint64_t, BLOCK> block{};
     const auto size = static_cast<ssize_t>(sizeof(block));
-    for (std::uint64_t first = 0;
-         ::pread(flags.get(), block.data(), sizeof(block),
-                 static_cast<off_t>(first * sizeof(buddy))) == size;
-         first += BLOCK)
-        if (std::ranges::all_of(block, [](std::uint64_t page) {
-                return (page & buddy) != 0;
-            }))
-            return first;
-    throw std::runtime_error("no block is free");
-}
-
-// Whoever asks for a contiguous range, and may have it, has the lists of all CPUs
-// emptied first. For one that is free already nothing has to move.
-void empty_free_lists() {
-    support::load_test_module("gpumem_test_contig");
-    support::write_file("/sys/kernel/debug/gpumem_test_contig",
-                        std::to_string(free_block()) + " " +
-                            std::to_string(BLOCK));
+    std::uint64_t sum = 0;
+    for (off_t at = 0; ::pread(flags.get(), block.data(), sizeof(block), at) == size;
+         at += size)
+        sum += std::ranges::all_of(
+            block, [](std::uint64_t page) { return !(page & ~buddy); });
+    return sum;
 }
 
 class Compact : public testing::Test {
@@ -117,8 +90,9 @@ TEST_F(Compact, MakesBlocksFreeThatBuffersHadInCrumbs) {
     Crumbs crumbs(device);
     support::drain_lru_batches();
     const auto before = device.stats();
-    const auto free_before = free_blocks();
+    const auto unused = unused_blocks();
     const Compaction got = compact_all(ALL, 0ns);
+    const auto unused_after = unused_blocks();
     const auto after = device.stats();
     // Of the blocks that are a quarter full more than half could be free.
     const std::uint64_t blocks = crumbs.kept().size() * 256 / (BLOCK / 4);
@@ -134,16 +108,13 @@ TEST_F(Compact, MakesBlocksFreeThatBuffersHadInCrumbs) {
     EXPECT_EQ(moved, got.pages_moved);
     EXPECT_EQ(crumbs.first_wrong(), "");
 
-    const auto free_at_once = free_blocks();
-    empty_free_lists();
-    const auto free_after = free_blocks();
     std::cout << "moved " << got.pages_moved << ", freed " << got.blocks_freed
               << ", scanned " << got.pages_scanned << ", calls " << calls
-              << "; free blocks " << free_before << " -> " << free_at_once
-              << " -> " << free_after << '\n';
-    // The lists of the CPUs offer first what was freed last, so whoever has taken a
-    // page since then has it out of one of these blocks.
-    EXPECT_GE(free_after, free_before + got.blocks_freed / 8);
+              << "; unused blocks " << unused << " -> " << unused_after << '\n';
+    // Somebody else may have taken a page of one since then.
+    if (after.backing != GPUMEM_BACKING_KIND_MOPS) {
+        EXPECT_GE(unused_after, unused + got.blocks_freed / 2);
+    }
 }
 
 TEST_F(Compact, IsDoneWhenNothingIsLeftToBeGained) {
