@@ -11,7 +11,7 @@ import signal
 import sys
 
 from gpumem_vm import build, cache, kernels, setup
-from gpumem_vm.arguments import OneLineParser
+from gpumem_vm.arguments import OneLineParser, number_of, series
 from gpumem_vm.errors import VmError
 
 from . import film, passes, progress, summary
@@ -40,12 +40,6 @@ MOST_FRAMES = 100000
 PICTURES = ("first.png", "last.png", "map-before.png", "map-after.png")
 
 
-def _frames(text):
-    if not re.fullmatch(r"\d{1,6}", text) or not 2 <= int(text) <= MOST_FRAMES:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number of frames from 2 to {MOST_FRAMES}")
-    return int(text)
-
-
 def _size(text):
     match = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
     if not match or not all(16 <= int(side) <= 4096 for side in match.groups()):
@@ -53,20 +47,14 @@ def _size(text):
     return text
 
 
-def _kernel(text):
-    if text != kernels.LATEST and not re.fullmatch(r"\d+\.\d+", text):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a kernel series: say 6.12, another X.Y, or latest")
-    return text
-
-
 def parser():
     result = OneLineParser(prog="tools/demo", description=DESCRIPTION, epilog=EPILOG)
     add = result.add_argument
-    add("--frames", metavar="N", type=_frames, default=300, help="frames to draw in each pass (default 300)")
+    add("--frames", metavar="N", type=number_of("frames", 2, MOST_FRAMES), default=300, help="frames to draw in each pass (default 300)")
     add("--size", metavar="WxH", type=_size, default="640x480", help="a mode of vkms (default 640x480)")
     add("--out", metavar="DIR", type=pathlib.Path, default=build.REPOSITORY / "out/demo",
         help="where the results go (default out/demo)")
-    add("--kernel", metavar="SERIES", type=_kernel, default=kernels.DEFAULT,
+    add("--kernel", metavar="SERIES", type=series, default=kernels.DEFAULT,
         help=f"Debian kernel series for the guest (default {kernels.DEFAULT})")
     return result
 

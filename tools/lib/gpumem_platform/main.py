@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The command line of tools/platform."""
 
-import argparse
 import dataclasses
 import json
 import pathlib
-import re
 import signal
 import sys
 import tempfile
 
 from gpumem_vm import build, cache, kernels, modules, qemu, setup
-from gpumem_vm.arguments import OneLineParser
+from gpumem_vm.arguments import OneLineParser, number_of, seed, series
 from gpumem_vm.errors import VmError
 
 from . import guest, numbers, plot, settings, table
@@ -53,34 +51,16 @@ class Options:
     interval: int = 5
 
 
-def _minutes(text):
-    if not re.fullmatch(r"\d{1,4}(\.\d{1,2})?", text) or not 1 <= float(text) <= 1440:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number of minutes from 1 to 1440")
-    return float(text)
-
-
-def _seed(text):
-    if not re.fullmatch(r"\d{1,15}", text):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a seed")
-    return int(text)
-
-
-def _kernel(text):
-    if text != kernels.LATEST and not re.fullmatch(r"\d+\.\d+", text):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a kernel series: say 6.12, another X.Y, or latest")
-    return text
-
-
 def parser():
     result = OneLineParser(prog="tools/platform", description=DESCRIPTION, epilog=EPILOG)
     add = result.add_argument
     add("--mem", metavar="MiB", type=int, choices=(512, 1024), default=512, help="the device's memory: 512 (default) or 1024")
-    add("--minutes", metavar="N", type=_minutes, default=10, help="length of each run (default 10)")
+    add("--minutes", metavar="N", type=number_of("minutes", 1, 1440, places=2), default=10, help="length of each run (default 10)")
     add("--policy", metavar="SETTING", choices=(*settings.ALL, "all"), action="append", help="see below (default all)")
     add("--movable", type=int, choices=(0, 1), help="0: as --policy unmovable; 1: as --policy movable")
-    add("--kernel", metavar="SERIES", type=_kernel, default=kernels.DEFAULT,
+    add("--kernel", metavar="SERIES", type=series, default=kernels.DEFAULT,
         help=f"Debian kernel series for the guest (default {kernels.DEFAULT})")
-    add("--seed", metavar="N", type=_seed, default=1, help="of all choices (default 1)")
+    add("--seed", metavar="N", type=seed, default=1, help="of all choices (default 1)")
     add("--out", metavar="DIR", type=pathlib.Path, default=build.REPOSITORY / "out/platform",
         help="where the results go (default out/platform)")
     add("--add", action="store_true", help="keep the other settings of an earlier run in DIR, with the same kernel, memory, time, seed, programs and accelerator")

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The command line of tools/soak."""
 
-import argparse
 import random
-import re
 import signal
 import sys
 import time
 
 from gpumem_test import programs
 from gpumem_vm import build, kernels, setup
-from gpumem_vm.arguments import OneLineParser
+from gpumem_vm.arguments import OneLineParser, number_of, seed, series
 from gpumem_vm.errors import VmError
 
 from . import rounds, state
@@ -36,34 +34,16 @@ FUZZ = "fuzz"
 STATE = rounds.OUT / "state.json"
 
 
-def _hours(text):
-    if not re.fullmatch(r"\d{1,4}(\.\d{1,3})?", text) or not 0.01 <= float(text) <= 1000:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number of hours from 0.01 to 1000")
-    return float(text)
-
-
-def _minutes(text):
-    if not re.fullmatch(r"\d{1,3}", text) or not 1 <= int(text) <= 600:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number of minutes from 1 to 600")
-    return int(text)
-
-
-def _seed(text):
-    if not re.fullmatch(r"\d{1,15}", text):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a seed")
-    return int(text)
-
-
 def parser():
     result = OneLineParser(prog="tools/soak", description=DESCRIPTION, epilog=EPILOG)
-    result.add_argument("--hours", metavar="H", type=_hours, required=True, help="how long, such as 0.5")
-    result.add_argument("--round", metavar="MINUTES", type=_minutes, default=20, help="length of a round (default 20)")
-    result.add_argument("--kernel", metavar="SERIES", default=kernels.DEFAULT,
+    result.add_argument("--hours", metavar="H", type=number_of("hours", 0.01, 1000, places=3), required=True, help="how long, such as 0.5")
+    result.add_argument("--round", metavar="MINUTES", type=number_of("minutes", 1, 600), default=20, help="length of a round (default 20)")
+    result.add_argument("--kernel", metavar="SERIES", type=series, default=kernels.DEFAULT,
                         help=f"Debian kernel series for the guest (default {kernels.DEFAULT})")
     result.add_argument("--turn", choices=("gemfs", "mops", FUZZ), action="append",
                         help="rounds of this kind only; may be given more than once (default: all, in turn)")
     start = result.add_mutually_exclusive_group()
-    start.add_argument("--seed", metavar="N", type=_seed, help="of the first round (default: random)")
+    start.add_argument("--seed", metavar="N", type=seed, help="of the first round (default: random)")
     start.add_argument("--resume", action="store_true", help="go on from the last round of the soak before")
     return result
 
@@ -146,8 +126,6 @@ def _soak(parsed, total, backings):
 def main(arguments):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     parsed = parser().parse_args(arguments)
-    if parsed.kernel != kernels.LATEST and not re.fullmatch(r"\d+\.\d+", parsed.kernel):
-        parser().error(f"'{parsed.kernel}' is not a kernel series: say 6.12, another X.Y, or latest")
     try:
         before = state.load(STATE) if parsed.resume else None
         setup.install()

@@ -7,7 +7,7 @@ import sys
 import time
 
 from gpumem_vm import build, debug_kernel, kernels, setup
-from gpumem_vm.arguments import OneLineParser
+from gpumem_vm.arguments import OneLineParser, series
 from gpumem_vm.errors import VmError
 
 from . import lint, long_runs, programs, python_tests, vm_contract
@@ -31,7 +31,7 @@ Details: docs/testing.md"""
 def parser():
     result = OneLineParser(prog="tools/test", description=DESCRIPTION, epilog=EPILOG)
     which = result.add_mutually_exclusive_group()
-    which.add_argument("--kernel", metavar="SERIES", default=kernels.DEFAULT,
+    which.add_argument("--kernel", metavar="SERIES", type=series, default=kernels.DEFAULT,
                        help=f"Debian kernel series for the guest (default {kernels.DEFAULT})")
     which.add_argument("--all", action="store_true",
                        help=f"every kernel series that the module supports ({', '.join(SUPPORTED)})")
@@ -141,8 +141,6 @@ def close(found, seconds):
 
 def main(arguments):
     parsed = parser().parse_args(arguments)
-    if parsed.kernel != kernels.LATEST and not re.fullmatch(r"\d+\.\d+", parsed.kernel):
-        parser().error(f"'{parsed.kernel}' is not a kernel series: say 6.12, another X.Y, or latest")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     begun = time.monotonic()
     found = _Results()

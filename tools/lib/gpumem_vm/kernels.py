@@ -216,10 +216,15 @@ def unpack_source(series, directory):
     shutil.rmtree(scratch)
 
 
-def get(series):
-    """The kernel of a series ("6.12", "latest"); fetched on first use."""
+def check_series(series):
+    """Raises VmError for what is no series. Whether Debian has it is seen by get()."""
     if series != LATEST and not re.fullmatch(r"\d+\.\d+", series):
         raise VmError(f"'{series}' is not a kernel series: say 6.12, another X.Y, or latest")
+
+
+def get(series):
+    """The kernel of a series ("6.12", "latest"); fetched on first use."""
+    check_series(series)
 
     def make(scratch):
         with cache.lock(cache.directory() / "apt.lock"):
