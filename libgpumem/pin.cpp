@@ -41,6 +41,24 @@ int check_array(const gpumem_device *dev, gpumem_bo *const *bos,
     return 0;
 }
 
+// So many are unpinned without any memory, here and by the driver.
+constexpr std::size_t FEW = 8;
+
+// Count down first, so that two threads cannot undo one pin twice.
+int unpin(gpumem_device &dev, std::span<gpumem_bo *const> bos,
+          std::span<const std::uint32_t> handles) {
+    std::size_t taken = 0;
+    while (taken < bos.size() && bos[taken]->take_pin())
+        ++taken;
+    const int ret = taken == bos.size()
+                        ? pin_ioctl(dev, DRM_IOCTL_GPUMEM_UNPIN, handles)
+                        : -EINVAL;
+    if (ret < 0)
+        for (gpumem_bo *bo : bos.first(taken))
+            ++bo->pins;
+    return ret;
+}
+
 std::vector<std::uint32_t> handles_of(std::span<gpumem_bo *const> bos) {
     std::vector<std::uint32_t> handles;
     handles.reserve(bos.size());
@@ -54,7 +72,7 @@ std::vector<std::uint32_t> handles_of(std::span<gpumem_bo *const> bos) {
 namespace gpumem::internal {
 
 void drop_pins(gpumem_bo &bo) {
-    std::array<std::uint32_t, 64> handles{};
+    std::array<std::uint32_t, FEW> handles{};
     handles.fill(bo.handle);
     for (std::uint64_t left = bo.pins.exchange(0); left > 0;) {
         const std::size_t n = std::min<std::uint64_t>(left, handles.size());
@@ -97,23 +115,13 @@ int gpumem_bo_pin_many(gpumem_device *dev, gpumem_bo *const *bos,
 
 int gpumem_bo_unpin_many(gpumem_device *dev, gpumem_bo *const *bos,
                          uint32_t count) {
-    int ret = check_array(dev, bos, count);
+    const int ret = check_array(dev, bos, count);
     if (ret < 0)
         return ret;
-    return no_throw([&] {
-        const std::span all(bos, count);
-        const std::vector<std::uint32_t> handles = handles_of(all);
-
-        // Count down first, so that two threads cannot undo one pin twice.
-        std::size_t taken = 0;
-        while (taken < count && all[taken]->take_pin())
-            ++taken;
-        ret = taken == count
-                  ? pin_ioctl(*dev, DRM_IOCTL_GPUMEM_UNPIN, handles)
-                  : -EINVAL;
-        if (ret < 0)
-            for (gpumem_bo *bo : all.first(taken))
-                ++bo->pins;
-        return ret;
-    });
+    const std::span all(bos, count);
+    if (count > FEW)
+        return no_throw([&] { return unpin(*dev, all, handles_of(all)); });
+    std::array<std::uint32_t, FEW> handles{};
+    std::ranges::transform(all, handles.begin(), &gpumem_bo::handle);
+    return unpin(*dev, all, std::span(handles).first(count));
 }

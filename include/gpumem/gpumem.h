@@ -199,7 +199,8 @@ GPUMEM_API int gpumem_bo_unpin(struct gpumem_bo *bo);
 /**
  * Pin or unpin @count buffers of one device in one call, all or nothing.
  * Errors: -E2BIG (more than 4096), -EINVAL (count 0, NULL, a buffer of another
- * device), those of the single calls, and -ENOMEM from either.
+ * device), those of the single calls, and -ENOMEM from either, though not from an
+ * unpin of 8 buffers or less, which needs no memory.
  */
 GPUMEM_API int gpumem_bo_pin_many(struct gpumem_device *dev,
                                   struct gpumem_bo *const *bos, uint32_t count,

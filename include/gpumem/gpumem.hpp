@@ -292,9 +292,12 @@ public:
 
     /** Unpin all of them now. */
     void reset() noexcept {
-        if (!bos_.empty())
+        // One alone needs no memory.
+        if (!bos_.empty() &&
             ::gpumem_bo_unpin_many(device_.get(), raw_.data(),
-                                   static_cast<std::uint32_t>(raw_.size()));
+                                   static_cast<std::uint32_t>(raw_.size())) < 0)
+            for (::gpumem_bo *bo : raw_)
+                (void)::gpumem_bo_unpin(bo);
         raw_.clear();
         bos_.clear();
         device_.reset();

@@ -93,6 +93,22 @@ TEST_F(Pins, AFailedUnpinKeepsTheCount) {
     EXPECT_EQ(bo.query().pins, 0U);
 }
 
+// What an unpin of many fails for is short memory, which single ones need none of.
+TEST_F(Pins, ASetLetsGoAlsoWithoutMemory) {
+    std::vector<gpumem::Bo> bos;
+    std::vector<const gpumem::Bo *> all;
+    for (int i = 0; i < 20; ++i)
+        bos.push_back(device.create(1));
+    for (const gpumem::Bo &bo : bos)
+        all.push_back(&bo);
+    gpumem::PinSet set = device.pin(all);
+    EXPECT_EQ(bos.back().query().pins, 1U);
+    sys.fail_once[DRM_IOCTL_GPUMEM_UNPIN] = -ENOMEM;
+    set.reset();
+    for (const gpumem::Bo &bo : bos)
+        EXPECT_EQ(bo.query().pins, 0U);
+}
+
 TEST_F(Pins, AFailedPinCountsNothing) {
     const auto bo = device.create(1);
     sys.fail_once[DRM_IOCTL_GPUMEM_PIN] = -ENOMEM;
