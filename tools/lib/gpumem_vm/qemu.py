@@ -25,7 +25,9 @@ KERNEL_WORDS = ["console=ttyS0", "panic=-1", "loglevel=7", "printk.time=1", "pri
                 # So that a page which nobody zeroes is seen.
                 "init_on_alloc=0", "cryptomgr.notests", "audit=0", "apparmor=0", "rdinit=/init"]
 
-DEBUG_WORDS = {debug_kernel.DEBUG: ["page_owner=on", "page_table_check=on", "kmemleak=on"]}
+_WORKQUEUES = "workqueue.watchdog_thresh=300"
+DEBUG_WORDS = {debug_kernel.DEBUG: ["page_owner=on", "page_table_check=on", "kmemleak=on", _WORKQUEUES],
+               debug_kernel.KCSAN: [_WORKQUEUES]}
 
 
 def check():
