@@ -121,13 +121,19 @@ static int __init gpumem_helper_init(void)
 	ret = gpumem_idle_init();
 	if (ret)
 		goto err_store;
-	ret = gpumem_hotplug_init();
+	/* Not under its lock: before 6.11 this waits for CPUs that come and go. */
+	ret = gpumem_compact_put_begin();
 	if (ret)
 		goto err_idle;
+	ret = gpumem_hotplug_init();
+	if (ret)
+		goto err_compact;
 
 	gpumem_debugfs_init();
 	return 0;
 
+err_compact:
+	gpumem_compact_put_end();
 err_idle:
 	gpumem_idle_fini();
 err_store:
@@ -149,6 +155,7 @@ static void __exit gpumem_helper_exit(void)
 	gpumem_idle_fini();
 	gpumem_store_fini();
 	gpumem_compact_fini();
+	gpumem_compact_put_end();
 	gpumem_purge_fini();
 	destroy_workqueue(gpumem_revoke_queue);
 	gpumem_drain_lru_batches_end();

@@ -30,6 +30,9 @@
 /* What page_private() is of pages that are held: the address of this. */
 static const char gpumem_held_mark;
 
+/* Memory that is about to go; under the lock of compaction. */
+static unsigned long gpumem_going_first, gpumem_going_count;
+
 /* Open addressing; nothing is taken out but all at once. */
 struct gpumem_blocks {
 	struct gpumem_block table[GPUMEM_BLOCKS_MAX];
@@ -157,13 +160,26 @@ struct gpumem_block *gpumem_blocks_emptiest(struct gpumem_blocks *blocks,
 	return best;
 }
 
-/* The first page of a block that is all online and in one zone, or NULL. */
+/**
+ * gpumem_blocks_avoid - look at no block of this memory
+ * @first: first page frame
+ * @count: number of them; a whole number of blocks
+ */
+void gpumem_blocks_avoid(unsigned long first, unsigned long count)
+{
+	gpumem_going_first = first;
+	gpumem_going_count = count;
+}
+
+/* The first page of a block that is all online, stays so, and is in one zone, or NULL. */
 static struct page *gpumem_block_first(unsigned long number)
 {
 	unsigned long pfn = number << pageblock_order;
 	struct page *first = pfn_to_online_page(pfn);
 	struct page *last = pfn_to_online_page(pfn + pageblock_nr_pages - 1);
 
+	if (pfn - gpumem_going_first < gpumem_going_count)
+		return NULL;
 	if (!first || !last || page_zone(first) != page_zone(last))
 		return NULL;
 	return first;
@@ -173,7 +189,7 @@ static struct page *gpumem_block_first(unsigned long number)
 static bool gpumem_is_of_another_kind(struct page *page)
 {
 	/* Whoever needs to be sure asks again with a reference. */
-	return PageCompound(page) || data_race(page_has_type(page));
+	return PageCompound(page) || data_race(PageSlab(page) || page_has_type(page));
 }
 
 /**

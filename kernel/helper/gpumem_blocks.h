@@ -60,6 +60,7 @@ bool gpumem_blocks_may_take(struct gpumem_blocks *blocks, struct page *page,
 void gpumem_blocks_took(struct gpumem_blocks *blocks, struct page *page);
 unsigned int gpumem_blocks_count_free(struct gpumem_blocks *blocks);
 
+void gpumem_blocks_avoid(unsigned long first, unsigned long count);
 void gpumem_page_set_held(struct page *page, bool held);
 int gpumem_block_collect(const struct gpumem_block *block,
 			 const struct drm_device *dev, struct page **pages);

@@ -127,6 +127,21 @@ static void gpumem_cold_count_restore(ktime_t start)
 }
 
 /**
+ * gpumem_cold_has - is a page in the store?
+ * @bo: the object, locked
+ * @index: its slot
+ *
+ * Returns: true if it has been given up and not been brought back.
+ */
+bool gpumem_cold_has(struct gpumem_object *bo, pgoff_t index)
+{
+	lockdep_assert_held(&bo->lock);
+
+	return bo->cold_pages && xa_load(&bo->cold, index) &&
+	       !gpumem_cold_stays(bo, index);
+}
+
+/**
  * gpumem_cold_load - fill a new page
  * @bo: the object, locked
  * @index: its slot
@@ -164,7 +179,7 @@ int gpumem_cold_load(struct gpumem_object *bo, pgoff_t index, struct page *page)
  * @bo: the object, locked
  * @first: first slot
  * @count: number of slots, all of them resident
- * @start: when it was begun to make them so
+ * @start: since when somebody waits for them
  */
 void gpumem_cold_settle(struct gpumem_object *bo, pgoff_t first, pgoff_t count,
 			ktime_t start)
@@ -178,13 +193,13 @@ void gpumem_cold_settle(struct gpumem_object *bo, pgoff_t first, pgoff_t count,
 	if (!bo->cold_pages)
 		return;
 	xa_for_each_range(&bo->cold, index, entry, first, first + count - 1) {
+		cond_resched();
 		if (gpumem_cold_stays(bo, index))
 			continue;
 		xa_erase(&bo->cold, index);
 		pages++;
 		bytes += gpumem_cold_entry_bytes(entry);
 		gpumem_cold_free_entry(entry);
-		cond_resched();
 	}
 	if (!pages)
 		return;

@@ -17,6 +17,7 @@ struct page;
 void gpumem_cold_init(struct gpumem_object *bo);
 void gpumem_cold_fini(struct gpumem_object *bo);
 bool gpumem_cold_is_allowed(const struct gpumem_object *bo);
+bool gpumem_cold_has(struct gpumem_object *bo, pgoff_t index);
 int gpumem_cold_load(struct gpumem_object *bo, pgoff_t index, struct page *page);
 void gpumem_cold_settle(struct gpumem_object *bo, pgoff_t first, pgoff_t count,
 			ktime_t start);

@@ -48,6 +48,12 @@
 #define GPUMEM_COLD_TRIES	4
 #define GPUMEM_COLD_WAIT_US	2000
 
+/*
+ * Reclaim may use the reserves, as when it swaps to memory: each page that goes gives
+ * back at once what it took, and mostly more.
+ */
+#define GPUMEM_COLD_RECLAIM_GFP	(GFP_NOWAIT | __GFP_NOWARN | __GFP_ACCOUNT)
+
 /* Was it found incompressible a moment ago? */
 static bool gpumem_cold_is_hopeless(struct gpumem_object *bo, pgoff_t index)
 {
@@ -130,21 +136,17 @@ err_end:
 	return ret;
 }
 
-/*
- * Returns 0 if the page went, -ENOENT if there is nothing to do, -E2BIG if it is
- * not worth it, -EAGAIN if it is in use for now, or -ENOMEM.
- */
-static int gpumem_cold_evict_page(struct gpumem_object *bo, pgoff_t index,
-				  struct gpumem_compressor *c, gfp_t gfp)
+static int gpumem_cold_try_page(struct gpumem_object *bo, pgoff_t index,
+				struct gpumem_compressor *c, gfp_t gfp,
+				bool *charged)
 {
 	struct mem_cgroup *memcg;
 	int ret;
 
-	if (gpumem_cold_is_hopeless(bo, index))
-		return -ENOENT;
 	ret = bo->backing->evict_begin(bo, index, c);
 	if (ret)
 		return ret;
+	*charged = c->memcg;
 	if (!c->memcg)
 		return gpumem_cold_keep_page(bo, index, c, gfp);
 
@@ -153,6 +155,32 @@ static int gpumem_cold_evict_page(struct gpumem_object *bo, pgoff_t index,
 	ret = gpumem_cold_keep_page(bo, index, c, gfp);
 	set_active_memcg(memcg);
 	mem_cgroup_put(c->memcg);
+	return ret;
+}
+
+/*
+ * Returns 0 if the page went, -ENOENT if there is nothing to do, -E2BIG if it is
+ * not worth it, -EAGAIN if it is in use for now, or -ENOMEM.
+ */
+static int gpumem_cold_evict_page(struct gpumem_object *bo, pgoff_t index,
+				  struct gpumem_compressor *c, gfp_t gfp)
+{
+	bool charged = false;
+	unsigned int flags;
+	int ret;
+
+	if (gpumem_cold_is_hopeless(bo, index))
+		return -ENOENT;
+	ret = gpumem_cold_try_page(bo, index, c, gfp, &charged);
+	if (ret != -ENOMEM || !charged || !gfpflags_allow_blocking(gfp))
+		return ret;
+	/*
+	 * A group at its limit has nothing to reclaim, and this is the way to get
+	 * below: what is charged beyond the limit is less than what goes at once.
+	 */
+	flags = memalloc_noreclaim_save();
+	ret = gpumem_cold_try_page(bo, index, c, GPUMEM_COLD_RECLAIM_GFP, &charged);
+	memalloc_noreclaim_restore(flags);
 	return ret;
 }
 
@@ -272,11 +300,6 @@ int gpumem_cold_advise(struct gpumem_object *bo)
 unsigned long gpumem_cold_evict_some(struct gpumem_object *bo,
 				     unsigned long *budget)
 {
-	/*
-	 * Reclaim may use the reserves, as when it swaps to memory: each page that
-	 * goes gives back at once what it took, and mostly more.
-	 */
-	gfp_t gfp = GFP_NOWAIT | __GFP_NOWARN | __GFP_ACCOUNT;
 	struct gpumem_cold_walk walk = {};
 	unsigned long taken = gpumem_store_pages();
 	unsigned long want = *budget;
@@ -293,7 +316,8 @@ unsigned long gpumem_cold_evict_some(struct gpumem_object *bo,
 		goto out_unlock_resv;
 	walk.index = bo->idle_next;
 	do {
-		allowed = gpumem_cold_evict_batch(bo, c, &walk, gfp);
+		allowed = gpumem_cold_evict_batch(bo, c, &walk,
+						  GPUMEM_COLD_RECLAIM_GFP);
 	} while (allowed && walk.tried < want && !walk.no_memory &&
 		 walk.looked < GPUMEM_COLD_SCAN_LOOKS &&
 		 walk.index < gpumem_object_pages(bo));
@@ -305,8 +329,10 @@ out_unlock_resv:
 	dma_resv_unlock(bo->base.resv);
 out_unlock:
 	mutex_unlock(&bo->lock);
-	if (walk.in_use)
+	if (walk.in_use) {
+		atomic64_add(walk.in_use, &gpumem_cold_counters.in_use);
 		gpumem_drain_lru_batches();
+	}
 	*budget = walk.tried;
 	taken = gpumem_store_pages() - taken;
 	return (long)taken <= 0 ? walk.evicted :

@@ -85,7 +85,6 @@ static void gpumem_compactor_destroy(struct gpumem_compactor *c)
 {
 	if (!c)
 		return;
-	gpumem_compact_put_end();
 	gpumem_blocks_destroy(c->blocks);
 	kvfree(c->pages);
 	kvfree(c->held);
@@ -104,7 +103,7 @@ static noinline struct gpumem_compactor *gpumem_compactor_create(void)
 	c->held_max = min(totalram_pages() / GPUMEM_COMPACT_HELD_SHARE,
 			  (unsigned long)GPUMEM_COMPACT_HELD);
 	c->held = kvcalloc(c->held_max, sizeof(*c->held), GFP_KERNEL);
-	if (c->blocks && c->pages && c->held && !gpumem_compact_put_begin())
+	if (c->blocks && c->pages && c->held)
 		return c;
 	gpumem_compactor_destroy(c);
 	return NULL;
@@ -203,15 +202,19 @@ bool gpumem_compact_is_waited_for(void)
 }
 
 /**
- * gpumem_compact_wait - have a compaction that is under way end, and wait for it
+ * gpumem_compact_avoid - leave memory alone that is about to go
+ * @first: first page frame
+ * @count: number of them; 0: nothing goes any more
  *
- * For memory that is about to go. None of its pages is held afterwards.
+ * Has a compaction that is under way end, and waits for it. None of its pages is held
+ * afterwards. One range at a time, as the kernel has it.
  */
-void gpumem_compact_wait(void)
+void gpumem_compact_avoid(unsigned long first, unsigned long count)
 {
 	atomic_inc(&gpumem_compact_waiters);
 	mutex_lock(&gpumem_compact_lock);
 	atomic_dec(&gpumem_compact_waiters);
+	gpumem_blocks_avoid(first, count);
 	if (gpumem_compactor)
 		gpumem_compact_release(gpumem_compactor);
 	mutex_unlock(&gpumem_compact_lock);
@@ -265,6 +268,8 @@ static struct page *gpumem_compact_place(struct gpumem_compactor *c,
 		gpumem_compact_hold(c, page);
 		cond_resched();
 	}
+	/* So many were offered in vain; when they are free again others may be. */
+	c->missed = true;
 	return ERR_PTR(-ENOSPC);
 
 err_release:

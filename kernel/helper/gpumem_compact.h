@@ -57,7 +57,7 @@ struct gpumem_compactor {
 /* gpumem_compact.c */
 void gpumem_compact_fini(void);
 bool gpumem_compact_is_waited_for(void);
-void gpumem_compact_wait(void);
+void gpumem_compact_avoid(unsigned long first, unsigned long count);
 unsigned long gpumem_compact_held(void);
 unsigned long gpumem_compact_give_back(void);
 void gpumem_compact_last(struct gpumem_compaction *last);

@@ -187,6 +187,8 @@ static int gpumem_gemfs_init(struct gpumem_object *bo)
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);
 
+	/* Later kernels make it a regular one. */
+	inode->i_mode &= ~S_IFMT;
 	inode->i_private = bo;
 	inode->i_size = bo->base.size;
 
@@ -269,16 +271,16 @@ static void gpumem_gemfs_commit(struct gpumem_object *bo, pgoff_t first,
  * @first: first slot
  * @count: number of slots
  * @flags: GPUMEM_POPULATE_*
+ * @start: since when somebody waits for it
  *
  * Returns: 0, -ENOMEM, -EINTR when the task is being killed, or -EIO if a page in the
  * compressed store is damaged.
  */
 int gpumem_gemfs_populate(struct gpumem_object *bo, pgoff_t first,
-			  pgoff_t count, unsigned int flags)
+			  pgoff_t count, unsigned int flags, ktime_t start)
 {
 	struct address_space *mapping = bo->inode->i_mapping;
 	gfp_t gfp = mapping_gfp_mask(mapping);
-	ktime_t start = ktime_get();
 	unsigned long added = 0;
 	struct folio *folio;
 	int ret = 0;
@@ -288,11 +290,12 @@ int gpumem_gemfs_populate(struct gpumem_object *bo, pgoff_t first,
 
 	if (flags & GPUMEM_POPULATE_LONGTERM)
 		gfp &= ~__GFP_MOVABLE;
-	if (!gpumem_memory_is_left(count > 1 ? count - bo->resident : 1))
-		return -ENOMEM;
+	ret = gpumem_populate_begin(bo, first, count);
+	if (ret)
+		return ret;
 
 	for (i = first; i < first + count; i++) {
-		ret = gpumem_populate_check(added, flags);
+		ret = gpumem_populate_check(bo, i, added, flags);
 		if (ret)
 			break;
 		folio = __filemap_get_folio(mapping, i, FGP_LOCK | FGP_CREAT,
@@ -391,12 +394,14 @@ static long gpumem_gemfs_discard(struct gpumem_object *bo, bool force)
 			folio = gpumem_gemfs_slot(bo, i);
 			if (folio)
 				folio_clear_dirty(folio);
+			cond_resched();
 		}
 		invalidate_mapping_pages(mapping, 0, -1);
 		for (i = 0; i < n; i++) {
 			folio = gpumem_gemfs_slot(bo, i);
 			if (folio)
 				folio_mark_dirty(folio);
+			cond_resched();
 		}
 	}
 

@@ -15,7 +15,7 @@ struct vm_area_struct;
 /* gpumem_gemfs.c */
 struct folio *gpumem_gemfs_slot(struct gpumem_object *bo, pgoff_t index);
 int gpumem_gemfs_populate(struct gpumem_object *bo, pgoff_t first,
-			  pgoff_t count, unsigned int flags);
+			  pgoff_t count, unsigned int flags, ktime_t start);
 bool gpumem_gemfs_is_safe(struct gpumem_object *bo, pgoff_t index);
 void gpumem_gemfs_set_safe(struct gpumem_object *bo, pgoff_t index, bool safe);
 extern const struct address_space_operations gpumem_gemfs_aops;

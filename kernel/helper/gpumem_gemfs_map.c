@@ -25,6 +25,7 @@
 /* The folio at @index, locked and with a reference. */
 static struct folio *gpumem_gemfs_get(struct gpumem_object *bo, pgoff_t index)
 {
+	ktime_t start = ktime_get();
 	struct folio *folio;
 	int ret;
 
@@ -43,7 +44,7 @@ static struct folio *gpumem_gemfs_get(struct gpumem_object *bo, pgoff_t index)
 		if (ret)
 			return ERR_PTR(ret);
 		ret = bo->purge == GPUMEM_PURGED ? -ENODATA :
-			gpumem_gemfs_populate(bo, index, 1, 0);
+			gpumem_gemfs_populate(bo, index, 1, 0, start);
 		mutex_unlock(&bo->lock);
 		if (ret)
 			return ERR_PTR(ret);

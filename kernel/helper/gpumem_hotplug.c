@@ -3,13 +3,17 @@
  * Unplugging memory. The kernel moves our pages out of a block that goes offline
  * as it moves others; but while one of them stays, it tries again until a signal
  * comes. So a block that holds a page of an object that is pinned, or was made
- * unmovable, is refused at once. Whoever looks at page frames that are not ours is
- * waited for before memory goes.
+ * unmovable, is refused at once. So is one with a page of ours that the hardware has
+ * given up on, which stays in its slot: the kernel steps over such pages, and would
+ * remove the memory. Whoever looks at page frames that are not ours is waited for
+ * before memory goes, and leaves what is about to go alone.
  */
 #include <linux/memory.h>
+#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/notifier.h>
 
+#include "../store/gpumem_store.h"
 #include "gpumem_compact.h"
 #include "gpumem_hotplug.h"
 #include "gpumem_internal.h"
@@ -17,6 +21,26 @@
 static bool gpumem_stays(const struct gpumem_object *bo)
 {
 	return READ_ONCE(bo->pins) || (!bo->movable && !bo->import);
+}
+
+/* Is any page of the memory poisoned, whosever it is? */
+static bool gpumem_is_poisoned(unsigned long first, unsigned long count)
+{
+	unsigned long pfn;
+	struct page *page;
+
+	for (pfn = first; pfn < first + count; pfn++) {
+		page = pfn_to_online_page(pfn);
+		if (page && PageHWPoison(page))
+			return true;
+		cond_resched();
+	}
+	return false;
+}
+
+static bool gpumem_keeps(const struct gpumem_object *bo, struct page *page)
+{
+	return gpumem_stays(bo) || PageHWPoison(page);
 }
 
 static bool gpumem_holds_pages(struct gpumem_object *bo, unsigned long first,
@@ -32,9 +56,10 @@ static bool gpumem_holds_pages(struct gpumem_object *bo, unsigned long first,
 			return true;
 		mutex_lock(&bo->lock);
 	}
-	for (i = 0; gpumem_stays(bo) && i < n && !holds; i++) {
+	for (i = 0; i < n && !holds; i++) {
 		page = bo->backing->lookup(bo, i);
-		holds = page && page_to_pfn(page) - first < count;
+		holds = page && page_to_pfn(page) - first < count &&
+			gpumem_keeps(bo, page);
 		cond_resched();
 	}
 	mutex_unlock(&bo->lock);
@@ -46,22 +71,27 @@ static int gpumem_memory_notify(struct notifier_block *block,
 {
 	struct memory_notify *range = data;
 	struct gpumem_object *bo;
-	bool holds = false;
+	bool holds, poisoned;
 
 	/* It may be removed next, and somebody may still look at its pages. */
-	if (action == MEM_GOING_OFFLINE || action == MEM_OFFLINE)
-		gpumem_compact_wait();
+	if (action == MEM_GOING_OFFLINE)
+		gpumem_compact_avoid(range->start_pfn, range->nr_pages);
+	if (action == MEM_OFFLINE || action == MEM_CANCEL_OFFLINE)
+		gpumem_compact_avoid(0, 0);
 	if (action != MEM_GOING_OFFLINE)
 		return NOTIFY_OK;
 
+	poisoned = gpumem_is_poisoned(range->start_pfn, range->nr_pages);
+	holds = poisoned && gpumem_store_has_poison(range->start_pfn,
+						    range->nr_pages);
 	mutex_lock(&gpumem_manager.lock);
 	list_for_each_entry(bo, &gpumem_manager.objects, link) {
-		if (!gpumem_stays(bo))
+		if (holds)
+			break;
+		if (!poisoned && !gpumem_stays(bo))
 			continue;
 		holds = gpumem_holds_pages(bo, range->start_pfn,
 					   range->nr_pages);
-		if (holds)
-			break;
 	}
 	mutex_unlock(&gpumem_manager.lock);
 	return holds ? notifier_from_errno(-EBUSY) : NOTIFY_OK;

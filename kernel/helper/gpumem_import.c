@@ -28,7 +28,8 @@ static void gpumem_import_fini(struct gpumem_object *bo)
 }
 
 static int gpumem_import_populate(struct gpumem_object *bo, pgoff_t first,
-				  pgoff_t count, unsigned int flags)
+				  pgoff_t count, unsigned int flags,
+				  ktime_t start)
 {
 	return 0;
 }

@@ -58,13 +58,14 @@ struct gpumem_backing {
 	/**
 	 * @populate: make @count pages from @first resident, all or none, with
 	 * GPUMEM_POPULATE_* in @flags, with what gpumem_cold_load() says is in
-	 * them. &gpumem_object.lock is held.
+	 * them. @count is 1 or all. Somebody waits for it since @start.
+	 * &gpumem_object.lock is held.
 	 *
 	 * Returns: 0, -ENOMEM, -EINTR when the task is being killed, or -EIO if
 	 * a page in the compressed store is damaged.
 	 */
 	int (*populate)(struct gpumem_object *bo, pgoff_t first, pgoff_t count,
-			unsigned int flags);
+			unsigned int flags, ktime_t start);
 
 	/**
 	 * @reback: move pages that gpumem_page_is_suspect() to memory that a
@@ -211,7 +212,9 @@ struct gpumem_object *
 gpumem_object_create_imported(struct drm_device *dev, size_t size,
 			      struct dma_buf *import, struct sg_table *sgt);
 bool gpumem_memory_is_left(unsigned long pages);
-int gpumem_populate_check(unsigned long added, unsigned int flags);
+int gpumem_populate_begin(struct gpumem_object *bo, pgoff_t first, pgoff_t count);
+int gpumem_populate_check(struct gpumem_object *bo, pgoff_t index,
+			  unsigned long added, unsigned int flags);
 void gpumem_object_add_resident(struct gpumem_object *bo, long pages);
 
 /* gpumem_pin.c */

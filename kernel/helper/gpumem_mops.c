@@ -113,11 +113,11 @@ static void gpumem_mops_install(struct gpumem_object *bo, struct page *page)
 }
 
 static int gpumem_mops_populate(struct gpumem_object *bo, pgoff_t first,
-				pgoff_t count, unsigned int flags)
+				pgoff_t count, unsigned int flags,
+				ktime_t start)
 {
 	gfp_t gfp = GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN |
 		    __GFP_RETRY_MAYFAIL;
-	ktime_t start = ktime_get();
 	struct page *page, *next;
 	unsigned long added = 0;
 	LIST_HEAD(fresh);
@@ -128,13 +128,14 @@ static int gpumem_mops_populate(struct gpumem_object *bo, pgoff_t first,
 
 	if (bo->movable && !(flags & GPUMEM_POPULATE_LONGTERM))
 		gfp |= __GFP_MOVABLE;
-	if (!gpumem_memory_is_left(count > 1 ? count - bo->resident : 1))
-		return -ENOMEM;
+	ret = gpumem_populate_begin(bo, first, count);
+	if (ret)
+		return ret;
 
 	for (i = first; i < first + count; i++) {
 		if (bo->pages[i])
 			continue;
-		ret = gpumem_populate_check(added, flags);
+		ret = gpumem_populate_check(bo, i, added, flags);
 		if (ret)
 			break;
 		page = alloc_page(gfp);
@@ -205,6 +206,7 @@ static vm_fault_t gpumem_mops_fault(struct vm_fault *vmf)
 	struct gpumem_object *bo = to_gpumem_object(vma->vm_private_data);
 	pgoff_t index = vmf->pgoff - drm_vma_node_start(&bo->base.vma_node);
 	unsigned long addr = ALIGN_DOWN(vmf->address, PAGE_SIZE);
+	ktime_t start = ktime_get();
 	vm_fault_t ret;
 	int err, idx;
 
@@ -225,7 +227,7 @@ static vm_fault_t gpumem_mops_fault(struct vm_fault *vmf)
 		err = -ENODATA;
 		goto out_unlock;
 	}
-	err = bo->pages[index] ? 0 : gpumem_mops_populate(bo, index, 1, 0);
+	err = bo->pages[index] ? 0 : gpumem_mops_populate(bo, index, 1, 0, start);
 	if (err)
 		goto out_unlock;
 

@@ -100,6 +100,7 @@
 #include <linux/oom.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/swap.h>
 
 #include <drm/drm_device.h>
 #include <drm/drm_drv.h>
@@ -352,7 +353,36 @@ bool gpumem_memory_is_left(unsigned long pages)
 }
 
 /**
+ * gpumem_populate_begin - may a populate begin?
+ * @bo: the object, locked
+ * @first: first slot
+ * @count: number of slots, 1 or all
+ *
+ * What is new can be refused early. What the object has had already cannot: for that
+ * it is worth that others are swapped out, unless there is too much of it even so.
+ *
+ * Returns: 0 or -ENOMEM.
+ */
+int gpumem_populate_begin(struct gpumem_object *bo, pgoff_t first, pgoff_t count)
+{
+	unsigned long missing, cold;
+
+	lockdep_assert_held(&bo->lock);
+
+	missing = count > 1 ? count - bo->resident : 1;
+	cold = count > 1 ? bo->cold_pages : gpumem_cold_has(bo, first);
+	if (missing > cold && !gpumem_memory_is_left(missing - cold))
+		return -ENOMEM;
+	if (count > 1 && cold && !gpumem_memory_is_left(missing) &&
+	    (long)missing > get_nr_swap_pages())
+		return -ENOMEM;
+	return 0;
+}
+
+/**
  * gpumem_populate_check - may a populate go on?
+ * @bo: the object, locked
+ * @index: the next slot
  * @added: pages added so far
  * @flags: GPUMEM_POPULATE_*
  *
@@ -360,7 +390,8 @@ bool gpumem_memory_is_left(unsigned long pages)
  *
  * Returns: 0, -ENOMEM, or -EINTR when the task is being killed.
  */
-int gpumem_populate_check(unsigned long added, unsigned int flags)
+int gpumem_populate_check(struct gpumem_object *bo, pgoff_t index,
+			  unsigned long added, unsigned int flags)
 {
 	if (flags & GPUMEM_POPULATE_UNKILLABLE) {
 		/* Whoever is to free memory must not take the reserves. */
@@ -370,7 +401,7 @@ int gpumem_populate_check(unsigned long added, unsigned int flags)
 		return -EINTR;
 	}
 	if (added % GPUMEM_POPULATE_BATCH == GPUMEM_POPULATE_BATCH - 1 &&
-	    !gpumem_memory_is_left(1))
+	    !gpumem_cold_has(bo, index) && !gpumem_memory_is_left(1))
 		return -ENOMEM;
 	return 0;
 }

@@ -63,6 +63,7 @@ static int gpumem_object_do_pin(struct gpumem_object *bo, unsigned int flags)
 {
 	bool longterm = flags & GPUMEM_POPULATE_LONGTERM;
 	pgoff_t n = gpumem_object_pages(bo);
+	ktime_t start = ktime_get();
 	bool rebacked = false;
 	int ret = 0;
 
@@ -87,7 +88,7 @@ static int gpumem_object_do_pin(struct gpumem_object *bo, unsigned int flags)
 		rebacked = true;
 	}
 	if (bo->resident < n) {
-		ret = bo->backing->populate(bo, 0, n, flags);
+		ret = bo->backing->populate(bo, 0, n, flags, start);
 		if (ret) {
 			if (rebacked && bo->backing->set_pinned)
 				bo->backing->set_pinned(bo, false);

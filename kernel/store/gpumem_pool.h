@@ -75,6 +75,12 @@ struct gpumem_pool {
 	/** @pack: free at most so many pages. Returns: how many it freed. */
 	unsigned long (*pack)(unsigned long budget);
 
+	/**
+	 * @has_poison: is one of so many page frames from a first one a page that
+	 * the hardware has given up on and that is held? Optional.
+	 */
+	bool (*has_poison)(unsigned long first, unsigned long count);
+
 	/** @pages: pages held. */
 	unsigned long (*pages)(void);
 
@@ -117,8 +123,10 @@ struct gpumem_store_counters {
 	atomic_long_t packed;
 	/** @refused: requests that came at a bad moment. */
 	atomic_long_t refused;
-	/** @no_room: requests for which no other page had room. */
+	/** @no_room: requests for which the others had no room. */
 	atomic_long_t no_room;
+	/** @none_above: requests for which none of those looked at lay well. */
+	atomic_long_t none_above;
 	/** @objects: fragments that moved from page to page. */
 	atomic_long_t objects;
 	/** @bytes: copied, by all kinds of moves. */

@@ -22,6 +22,7 @@
 #include <linux/mm.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 
 #include "gpumem_pool.h"
 #include "gpumem_slots.h"
@@ -48,30 +49,36 @@ static void *gpumem_slot_map(const struct gpumem_slot_page *sp, unsigned int slo
  * @dst: page with room, in no list, the class locked
  * @src: page, in no list
  * @from: slot of @src that is taken
+ *
+ * Returns: false if the memory of @src cannot be read; then nothing has happened.
  */
-void gpumem_slots_copy(struct gpumem_slot_page *dst, struct gpumem_slot_page *src,
+bool gpumem_slots_copy(struct gpumem_slot_page *dst, struct gpumem_slot_page *src,
 		       unsigned int from)
 {
 	struct gpumem_slot_class *class = src->class;
 	unsigned int to = __ffs64(~dst->taken);
 	struct gpumem_piece *piece;
 	unsigned int part;
+	unsigned long bad;
 	u64 *new, *old;
 
 	lockdep_assert_held(&class->lock);
 
 	old = gpumem_slot_map(src, from);
 	new = gpumem_slot_map(dst, to);
-	memcpy(new, old, class->size);
+	bad = copy_mc_to_kernel(new, old, class->size);
+	part = *new & 1;
+	piece = (void *)(unsigned long)(*new & ~1ULL);
 	kunmap_local(new);
-	part = *old & 1;
-	piece = (void *)(unsigned long)(*old & ~1ULL);
 	kunmap_local(old);
+	if (bad)
+		return false;
 
 	piece->page[part] = dst;
 	piece->slot[part] = to;
 	dst->taken |= BIT_ULL(to);
 	src->taken &= ~BIT_ULL(from);
+	return true;
 }
 
 /* How a piece of this length is cut: classes of its fragments. */
@@ -223,9 +230,9 @@ static int gpumem_slots_get_part(const struct gpumem_piece *piece,
 	spin_lock(&class->lock);
 	if (!PageHWPoison(piece->page[part]->page)) {
 		address = gpumem_slot_map(piece->page[part], piece->slot[part]);
-		memcpy(data, address + 1, length);
+		if (!copy_mc_to_kernel(data, address + 1, length))
+			ret = 0;
 		kunmap_local(address);
-		ret = 0;
 	}
 	spin_unlock(&class->lock);
 	return ret;
@@ -303,6 +310,7 @@ const struct gpumem_pool gpumem_slots_pool = {
 	.corrupt = gpumem_slots_corrupt,
 	.sparse = gpumem_slots_sparse,
 	.pack = gpumem_slots_pack,
+	.has_poison = gpumem_slots_have_poison,
 	.pages = gpumem_slots_pages,
 	.show = gpumem_slots_show,
 };

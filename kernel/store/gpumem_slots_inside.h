@@ -18,12 +18,13 @@ struct gpumem_slot_page;
 struct gpumem_slot_page *gpumem_slots_fullest(struct gpumem_slot_class *class);
 struct gpumem_slot_page *gpumem_slots_alloc(struct gpumem_slot_class *class,
 					    gfp_t gfp);
+bool gpumem_slots_have_poison(unsigned long first, unsigned long count);
 unsigned long gpumem_slots_pages(void);
 int gpumem_slots_pages_load(void);
 void gpumem_slots_pages_unload(void);
 
 /* gpumem_slots.c */
-void gpumem_slots_copy(struct gpumem_slot_page *dst, struct gpumem_slot_page *src,
+bool gpumem_slots_copy(struct gpumem_slot_page *dst, struct gpumem_slot_page *src,
 		       unsigned int from);
 
 #endif /* _GPUMEM_SLOTS_INSIDE_H_ */

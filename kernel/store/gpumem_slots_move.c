@@ -57,8 +57,9 @@ void gpumem_slots_callbacks_wait(void)
 
 /* Looking for a fragment's new page. */
 struct gpumem_slot_search {
-	/* It is not to lie below, if that can be had. */
+	/* It is not to lie below, nor on another node, if that can be had. */
 	unsigned long floor;
+	int node;
 	/* Pages that were looked at. */
 	unsigned int steps;
 };
@@ -73,8 +74,8 @@ static void gpumem_slots_count_search(struct gpumem_slot_search *search)
 }
 
 /*
- * Of the first page of each of the few fullest lists, one that does not lie below the
- * floor. Compaction takes pages from below and offers free ones from above: what goes
+ * Of the first page of each of the few fullest lists, one on the node that does not lie
+ * below the floor. Compaction takes pages from below and offers free ones from above: what goes
  * to a page in between would soon have to move again. The last step is left to
  * gpumem_slots_settle().
  */
@@ -87,13 +88,14 @@ static struct gpumem_slot_page *gpumem_slots_nominate(struct gpumem_slot_class *
 	lockdep_assert_held(&class->lock);
 
 	while (listed && search->steps < GPUMEM_STEPS_MAX - 1) {
-		unsigned int taken = __fls(listed);
+		unsigned int taken = fls64(listed) - 1;
 
 		sp = list_first_entry(&class->by_taken[taken],
 				      struct gpumem_slot_page, link);
 		search->steps++;
 		listed &= ~BIT_ULL(taken);
 		if (page_to_pfn(sp->page) >= search->floor &&
+		    page_to_nid(sp->page) == search->node &&
 		    !gpumem_slots_is_bad(sp))
 			return sp;
 	}
@@ -110,7 +112,7 @@ static struct gpumem_slot_page *gpumem_slots_settle(struct gpumem_slot_class *cl
 
 /*
  * Move all fragments of a page that is in no list to others. The caller has seen that
- * they have room, but some may be bad: then a few fragments stay. @dst is what
+ * they have room, but some may be bad, or this one: then a few fragments stay. @dst is what
  * @search has found for the first of them, or NULL.
  */
 static void gpumem_slots_empty(struct gpumem_slot_page *src,
@@ -119,43 +121,51 @@ static void gpumem_slots_empty(struct gpumem_slot_page *src,
 {
 	struct gpumem_slot_class *class = src->class;
 	unsigned long moved = 0;
+	bool copied = true;
 
 	lockdep_assert_held(&class->lock);
 
-	while (src->taken) {
+	while (src->taken && copied) {
 		dst = dst ?: gpumem_slots_nominate(class, search) ?:
 		      gpumem_slots_settle(class, search);
 		gpumem_slots_count_search(search);
 		if (!dst)
 			break;
 		gpumem_slots_unlist(dst);
-		gpumem_slots_copy(dst, src, __ffs64(src->taken));
+		copied = gpumem_slots_copy(dst, src, __ffs64(src->taken));
 		gpumem_slots_list(dst);
-		moved++;
+		moved += copied;
 		dst = NULL;
 	}
 	atomic_long_add(moved, &gpumem_store_counters.objects);
 	atomic_long_add(moved * class->size, &gpumem_store_counters.bytes);
 }
 
-/* Empty a page for compaction, which offers a page at @floor, if there is a use in it. */
+/* Empty a page for compaction, which offers another, if there is a use in it. */
 static void gpumem_slots_nominate_all(struct gpumem_slot_page *sp,
-				      unsigned long floor)
+				      struct page *offer)
 {
-	struct gpumem_slot_search search = { .floor = floor };
+	struct gpumem_slot_search search = {
+		.floor = page_to_pfn(offer),
+		.node = page_to_nid(offer),
+	};
 	struct gpumem_slot_class *class = sp->class;
-	struct gpumem_slot_page *first = NULL;
+	struct gpumem_slot_page *first;
 
-	if (class->room >= hweight64(sp->taken)) {
-		/* With none up there, this one becomes the first. */
-		first = gpumem_slots_nominate(class, &search);
-		if (!first)
-			gpumem_slots_count_search(&search);
-	}
-	if (first)
-		gpumem_slots_empty(sp, first, &search);
-	else
+	if (class->room < hweight64(sp->taken)) {
 		atomic_long_inc(&gpumem_store_counters.no_room);
+		return;
+	}
+	/* With none up there, this one becomes the first. */
+	first = gpumem_slots_nominate(class, &search);
+	if (!first) {
+		gpumem_slots_count_search(&search);
+		atomic_long_inc(&gpumem_store_counters.none_above);
+		return;
+	}
+	gpumem_slots_empty(sp, first, &search);
+	if (!sp->taken)
+		atomic_long_inc(&gpumem_store_counters.emptied);
 }
 
 /**
@@ -180,14 +190,12 @@ enum gpumem_slot_move gpumem_slots_begin_move(struct gpumem_slot_page *sp,
 		return GPUMEM_SLOT_MOVE_LATER;
 	}
 	gpumem_slots_unlist(sp);
-	if (READ_ONCE(gpumem_policy) == GPUMEM_NOMINATE)
-		gpumem_slots_nominate_all(sp, page_to_pfn(offer));
+	/* Else it waits for the reaper, and the kernel may as well have it now. */
+	if (sp->taken && READ_ONCE(gpumem_policy) == GPUMEM_NOMINATE)
+		gpumem_slots_nominate_all(sp, offer);
 	if (!sp->taken)
 		move = GPUMEM_SLOT_MOVE_EMPTIED;
 	spin_unlock(&class->lock);
-
-	if (move == GPUMEM_SLOT_MOVE_EMPTIED)
-		atomic_long_inc(&gpumem_store_counters.emptied);
 	return move;
 }
 
@@ -248,6 +256,7 @@ static bool gpumem_slots_pack_page(struct gpumem_slot_class *class)
 	sp = gpumem_slots_sparsest(class);
 	if (sp) {
 		gpumem_slots_unlist(sp);
+		search.node = page_to_nid(sp->page);
 		gpumem_slots_empty(sp, NULL, &search);
 		empty = !sp->taken;
 		if (!empty)

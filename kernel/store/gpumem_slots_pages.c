@@ -176,7 +176,7 @@ struct gpumem_slot_page *gpumem_slots_fullest(struct gpumem_slot_class *class)
 	do {
 		if (!class->listed)
 			return NULL;
-		sp = list_first_entry(&class->by_taken[__fls(class->listed)],
+		sp = list_first_entry(&class->by_taken[fls64(class->listed) - 1],
 				      struct gpumem_slot_page, link);
 	} while (gpumem_slots_is_bad(sp));
 	return sp;
@@ -287,6 +287,49 @@ struct gpumem_slot_page *gpumem_slots_alloc(struct gpumem_slot_class *class,
 	class->pages++;
 	spin_unlock(&class->lock);
 	return sp;
+}
+
+static bool gpumem_slot_class_has_poison(struct gpumem_slot_class *class,
+					 unsigned long first, unsigned long count)
+{
+	struct gpumem_slot_page *sp;
+	bool found = false;
+	unsigned int i;
+
+	/* Long, but only when memory with a bad page is about to go. */
+	spin_lock(&class->lock);
+	for (i = 0; i <= class->slots && !found; i++) {
+		list_for_each_entry(sp, &class->by_taken[i], link) {
+			found = page_to_pfn(sp->page) - first < count &&
+				PageHWPoison(sp->page);
+			if (found)
+				break;
+		}
+	}
+	spin_unlock(&class->lock);
+	return found;
+}
+
+/**
+ * gpumem_slots_have_poison - &gpumem_pool.has_poison
+ * @first: first page frame
+ * @count: number of them
+ *
+ * A bad page is in a list: no request for it is granted.
+ *
+ * Returns: true if a page of the pool is there that the hardware has given up on.
+ */
+bool gpumem_slots_have_poison(unsigned long first, unsigned long count)
+{
+	unsigned int i;
+
+	for (i = 0; i < GPUMEM_SLOT_CLASSES; i++) {
+		if (gpumem_slot_class_has_poison(&gpumem_slot_classes[i], first,
+						 count))
+			return true;
+		cond_resched();
+	}
+	return false;
 }
 
 /**

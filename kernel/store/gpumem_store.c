@@ -143,12 +143,19 @@ static unsigned long gpumem_last_request;
 
 static atomic64_t gpumem_pack_ns;
 
-static void gpumem_pack_work(struct work_struct *work)
+static unsigned long gpumem_store_pack_some(unsigned long budget)
 {
 	ktime_t start = ktime_get();
+	unsigned long packed;
 
-	gpumem_pool->pack(GPUMEM_PACK_BUDGET);
+	packed = gpumem_pool->pack(budget);
 	atomic64_add(ktime_to_ns(ktime_sub(ktime_get(), start)), &gpumem_pack_ns);
+	return packed;
+}
+
+static void gpumem_pack_work(struct work_struct *work)
+{
+	gpumem_store_pack_some(GPUMEM_PACK_BUDGET);
 }
 
 static DECLARE_WORK(gpumem_packer, gpumem_pack_work);
@@ -309,7 +316,21 @@ unsigned long gpumem_store_sparse(void)
  */
 unsigned long gpumem_store_pack(unsigned long budget)
 {
-	return gpumem_store_packs() ? gpumem_pool->pack(budget) : 0;
+	return gpumem_store_packs() ? gpumem_store_pack_some(budget) : 0;
+}
+
+/**
+ * gpumem_store_has_poison - has the hardware given up on a page that the store keeps?
+ * @first: first page frame of those that are asked for
+ * @count: number of them
+ *
+ * Of its own pool. What zsmalloc keeps is the kernel's.
+ *
+ * Returns: true if it has.
+ */
+bool gpumem_store_has_poison(unsigned long first, unsigned long count)
+{
+	return gpumem_pool->has_poison && gpumem_pool->has_poison(first, count);
 }
 
 /**
@@ -369,6 +390,7 @@ void gpumem_store_show(struct seq_file *m)
 	seq_printf(m, "packed %ld\n", atomic_long_read(&c->packed));
 	seq_printf(m, "refused %ld\n", atomic_long_read(&c->refused));
 	seq_printf(m, "no_room %ld\n", atomic_long_read(&c->no_room));
+	seq_printf(m, "none_above %ld\n", atomic_long_read(&c->none_above));
 	seq_printf(m, "objects_moved %ld\n", atomic_long_read(&c->objects));
 	seq_printf(m, "bytes_copied %ld\n", atomic_long_read(&c->bytes));
 	seq_printf(m, "searches %lu\n", searches);

@@ -66,6 +66,7 @@ unsigned int gpumem_piece_length(const struct gpumem_piece *piece);
 void gpumem_store_corrupt(struct gpumem_piece *piece);
 unsigned long gpumem_store_sparse(void);
 unsigned long gpumem_store_pack(unsigned long budget);
+bool gpumem_store_has_poison(unsigned long first, unsigned long count);
 unsigned long gpumem_store_pages(void);
 void gpumem_store_wake_packer(void);
 void gpumem_store_show(struct seq_file *m);

@@ -100,6 +100,32 @@ TEST_F(MemoryCgroup, OfACompressedPageIsChargedForWhatIsLeft) {
     EXPECT_LT(group->usage(), left);
 }
 
+// The group has nothing else that could be reclaimed.
+TEST_F(MemoryCgroup, AtItsLimitGetsRoomByAdvisingCold) {
+    if (!support::store_is_ours())
+        GTEST_SKIP() << "zsmalloc charges nobody";
+    constexpr std::size_t pages = SIZE / PAGE;
+    const gpumem::Bo bo = device.create(SIZE);
+    const auto map = bo.map();
+    ASSERT_EQ(in_group([&] {
+                  for (std::size_t i = 0; i < pages; ++i)
+                      support::fill_page(map, i, support::Contents::text,
+                                         static_cast<std::uint32_t>(i));
+                  return 0;
+              }),
+              0);
+    const std::uint64_t full = group->usage();
+    group->limit(full - PAGE * 256);
+    ASSERT_GE(group->usage(), full - PAGE * 512);
+    EXPECT_TRUE(support::becomes_cold(bo, pages));
+    EXPECT_LT(group->usage(), full / 4 * 3);
+    for (std::size_t i = 0; i < pages; i += 100)
+        EXPECT_TRUE(support::page_is(map, i, support::Contents::text,
+                                     static_cast<std::uint32_t>(i)))
+            << "page " << i;
+    EXPECT_EQ(group->get("memory.events", "oom_kill"), 0U);
+}
+
 TEST_F(MemoryCgroup, AtItsLimitMakesAPinFailAndLeavesNothing) {
     group->limit(SIZE / 2);
     const gpumem::Bo bo = device.create(SIZE);
