@@ -2,6 +2,7 @@
 // Pins that may last: pages leave ZONE_MOVABLE and CMA first. What a kernel has
 // of either depends on its configuration and command line, so each test asks.
 #include "support/debugfs.hpp"
+#include "support/poisoned_frame.hpp"
 #include "support/system.hpp"
 
 #include <gpumem/gpumem.hpp>
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
+#include <optional>
 #include <vector>
 
 using gpumem::Bo;
@@ -51,6 +53,8 @@ protected:
         return true;
     }
 
+    // Outlives the buffer.
+    std::optional<support::PoisonedFrame> lost;
     const Device device = Device::open();
     const Bo bo = device.create(PAGES * PAGE);
     const gpumem::Mapping map = bo.map();
@@ -135,6 +139,29 @@ TEST_F(LongPin, IsRefusedWhileSomebodyElseUsesAPage) {
 
     const gpumem::Pin pin = bo.pin(PinFor::long_time);
     EXPECT_TRUE(intact());
+}
+
+// What the hardware has given up on cannot be copied.
+TEST_F(LongPin, IsRefusedIfAPageToBeReplacedCannotBeRead) {
+    constexpr std::size_t PLACE = 7;
+    const bool refused = suspect(before[PLACE]);
+    lost.emplace(before[PLACE]);
+    EXPECT_EQ(gpumem_bo_pin(bo.get(), GPUMEM_BO_PIN_LONGTERM),
+              refused ? -EHWPOISON : 0);
+    EXPECT_EQ(bo.query().pins, refused ? 0U : 1U);
+    EXPECT_EQ(bo.query().resident_pages, PAGES);
+    EXPECT_EQ(support::page_frames(id)[PLACE], before[PLACE]);
+    // The rest is as it was, and another buffer is pinned as ever.
+    const auto words = map.as<std::uint64_t>();
+    constexpr std::size_t WORDS = PAGE / sizeof(std::uint64_t);
+    for (std::size_t at = 0; at < words.size(); ++at)
+        if (at / WORDS != PLACE) {
+            ASSERT_EQ(words[at], at * 0x9e3779b97f4a7c15U) << at;
+        }
+    const Bo other = device.create(PAGES * PAGE);
+    other.map().data()[0] = std::byte{1};
+    const gpumem::Pin pin = other.pin(PinFor::long_time);
+    EXPECT_EQ(other.query().pins, 1U);
 }
 
 } // namespace
