@@ -13,9 +13,10 @@
 #include <stdexcept>
 
 class Security : public testing::Test {
-protected:
+public:
     static constexpr uid_t NOBODY = 65534;
 
+protected:
     void SetUp() override {
         ASSERT_EQ(support::shell("chmod a+rw /dev/dri/renderD*"), 0);
     }
