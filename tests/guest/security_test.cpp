@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <xf86drm.h>
 
 #include <atomic>
 #include <cerrno>
@@ -175,6 +176,57 @@ TEST_F(Security, AForkBombOfOpenersGetsNoMoreMemoryThanItsGroup) {
     }
     EXPECT_LE(group.peak(), limit + 64 * PAGE);
     EXPECT_EQ(device.stats().objects, objects);
+}
+
+// An import into a driver that cannot be told of moves keeps the whole buffer in
+// place, and RLIMIT_MEMLOCK does not count it: a compositor would pay for all its
+// clients. With gemfs the memory is charged as ever, and that is the limit.
+TEST_F(Security, AnImportIsNotCountedAsAPinButItsMemoryIsCharged) {
+    constexpr std::size_t size = 4 << 20;
+    constexpr std::uint64_t limit = 32 << 20;
+    ASSERT_EQ(support::shell("modprobe vgem && chmod a+rw /dev/dri/renderD*"), 0);
+    const Device device = Device::open();
+    const bool charged = device.stats().backing != GPUMEM_BACKING_KIND_MOPS;
+    const auto before = device.stats();
+    const support::MemoryGroup group;
+    group.limit(limit);
+    const int status = support::in_child([&] {
+        group.enter();
+        const rlimit none{0, 0};
+        if (::setrlimit(RLIMIT_MEMLOCK, &none))
+            return 1;
+        become_nobody();
+        const Device own = Device::open();
+        const gpumem::UniqueFd vgem(support::open_drm("vgem", "renderD"));
+        std::vector<Bo> bos;
+        for (std::size_t all = 0; all < 2 * limit; all += size) {
+            bos.push_back(own.create(size));
+            if (gpumem_bo_pin(bos.back().get(), 0) != -ENOMEM)
+                return 2;
+            std::uint32_t handle = 0;
+            if (drmPrimeFDToHandle(vgem.get(), bos.back().export_dmabuf().fd(),
+                                   &handle))
+                return charged && errno == ENOMEM && all > 0 ? 0 : 3;
+            // From 7.0 on not from attaching to detaching.
+            if (!support::kernel_is_at_least(7, 0) && bos.back().query().pins != 1)
+                return 4;
+            const auto map = bos.back().map();
+            std::memset(map.data(), 1, map.size());
+        }
+        return charged ? 5 : 0;
+    });
+    if (charged) {
+        EXPECT_TRUE((WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
+                    (WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL ||
+                                             WTERMSIG(status) == SIGBUS)))
+            << status;
+        EXPECT_LE(group.peak(), limit + 64 * PAGE);
+    } else {
+        EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+    }
+    // All of it goes with the process.
+    EXPECT_EQ(device.stats().objects, before.objects);
+    EXPECT_EQ(device.stats().pinned_objects, before.pinned_objects);
 }
 
 // What the driver does itself goes on while somebody is in the way elsewhere.
