@@ -76,6 +76,49 @@ TEST_F(Security, HandlesOfAnotherFileAreRefusedByEveryCall) {
         EXPECT_EQ(bo.query().pins, 0U);
 }
 
+// A name is a small number that anybody can guess; so only the primary node has
+// names, and only for who is its master or was authenticated by it, or is root.
+TEST_F(Security, ANameIsNothingToWhoIsNotAuthenticated) {
+    ASSERT_EQ(support::shell("chmod a+rw /dev/dri/card*"), 0);
+    // The first one is the master.
+    const UniqueFd master(support::open_drm("gpumem", "card"));
+    const UniqueFd other(support::open_drm("gpumem", "card"));
+    ASSERT_TRUE(master && other);
+    drm_gpumem_create created{};
+    created.size = PAGE;
+    ASSERT_EQ(call(master.get(), DRM_IOCTL_GPUMEM_CREATE, created), 0);
+    drm_gem_flink named{};
+    named.handle = created.handle;
+    ASSERT_EQ(call(master.get(), DRM_IOCTL_GEM_FLINK, named), 0);
+    expect_as_nobody([&] {
+        for (const char *node : {"renderD", "card"}) {
+            const UniqueFd own(support::open_drm("gpumem", node));
+            if (!own)
+                return 1;
+            drm_gem_open opened{};
+            opened.name = named.name;
+            if (call(own.get(), DRM_IOCTL_GEM_OPEN, opened) != EACCES ||
+                opened.handle || opened.size)
+                return 2;
+            // Nor may they name what is theirs.
+            drm_gpumem_create mine{};
+            mine.size = PAGE;
+            if (call(own.get(), DRM_IOCTL_GPUMEM_CREATE, mine))
+                return 3;
+            drm_gem_flink name{};
+            name.handle = mine.handle;
+            if (call(own.get(), DRM_IOCTL_GEM_FLINK, name) != EACCES)
+                return 4;
+        }
+        return 0;
+    });
+    support::shell("chmod go-rw /dev/dri/card*");
+    drm_gem_open opened{};
+    opened.name = named.name;
+    EXPECT_EQ(call(other.get(), DRM_IOCTL_GEM_OPEN, opened), 0);
+    EXPECT_EQ(opened.size, PAGE);
+}
+
 TEST_F(Security, AUserSeesTheTotalsOfOthersAndNoMore) {
     const Device device = Device::open();
     const Bo bo = device.create(64 * PAGE);
