@@ -308,6 +308,33 @@ TEST_F(DmaBuf, CpuAccessKeepsAMappedBufferWhereItIs) {
     EXPECT_TRUE(intact());
 }
 
+// One count is kept of all who have the dma-buf, and none of who they are.
+TEST_F(DmaBuf, CpuAccessThatIsNeverEndedKeepsAMappedBufferUntilSomebodyEndsIt) {
+    const auto sync = [&](std::uint64_t what) {
+        dma_buf_sync args{};
+        args.flags = what | DMA_BUF_SYNC_WRITE;
+        return ::ioctl(dmabuf.fd(), DMA_BUF_IOCTL_SYNC, &args) ? errno : 0;
+    };
+    const auto begin_and_die = [&] {
+        return support::in_child([&] { return sync(DMA_BUF_SYNC_START); });
+    };
+    const TestImporter importer(dmabuf.fd(), "told");
+    if (!is_told(importer))
+        GTEST_SKIP() << "this kernel tells no importer";
+    ASSERT_EQ(importer("map"), 0);
+    ASSERT_EQ(begin_and_die(), 0);
+    EXPECT_TRUE(stays());
+    ASSERT_EQ(sync(DMA_BUF_SYNC_END), 0);
+    EXPECT_TRUE(moves());
+
+    // It keeps nothing that is not mapped.
+    ASSERT_EQ(begin_and_die(), 0);
+    EXPECT_EQ(importer.get("mapped"), 0U);
+    EXPECT_TRUE(moves());
+    ASSERT_EQ(sync(DMA_BUF_SYNC_END), 0);
+    EXPECT_TRUE(intact());
+}
+
 TEST_F(DmaBuf, ALongPinUnderAMappingTellsTheImporter) {
     const TestImporter importer(dmabuf.fd(), "told");
     if (!is_told(importer))
