@@ -76,6 +76,8 @@ protected:
     // suite some allocation must have failed.
     void survives(const Trial &trial);
 
+    // Allocations of this test that were made to fail.
+    [[nodiscard]] unsigned injected() const { return injected_; }
     // Calls of this test that did not succeed.
     [[nodiscard]] unsigned failed_calls() const { return failed_calls_; }
 
