@@ -193,7 +193,7 @@ TEST_F(PoisonedPage, IsReplacedIfItIsPurged) {
 TEST_F(PoisonedPage, StaysWhileTheRestMoves) {
     // Pages of others keep a block from being left.
     support::compact_memory();
-    support::Crumbs crumbs(device, 128);
+    support::Crumbs crumbs(device, 64);
     support::Crumbs::Buffer crumb = std::move(crumbs.kept().front());
     crumbs.kept().erase(crumbs.kept().begin());
     fill(crumb.map, 2000);

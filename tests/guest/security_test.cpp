@@ -263,7 +263,7 @@ TEST_F(Security, AnImporterThatNeverLetsGoStopsNothingElse) {
         ASSERT_EQ(importers.back()("map"), 0);
         ASSERT_EQ(importers.back()("fence"), 0);
     }
-    support::Crumbs crumbs(device);
+    support::Crumbs crumbs(device, 64);
     EXPECT_GT(support::move_pages(device, 1000), 0U);
     EXPECT_EQ(crumbs.first_wrong(), "");
     // Whoever asks for a page that is held is refused, and does not wait.
@@ -303,7 +303,7 @@ TEST_F(Security, AnImporterThatBlocksStopsNothingElse) {
         GTEST_SKIP() << "this kernel pins what an importer maps, and tells nobody";
     ASSERT_EQ(stuck("map"), 0);
     ASSERT_EQ(told("map"), 0);
-    support::Crumbs crumbs(device);
+    support::Crumbs crumbs(device, 64);
 
     const auto ask = [&] {
         return support::soft_offline(support::page_frames(id).front());
