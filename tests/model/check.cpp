@@ -78,7 +78,7 @@ Outcome &Outcome::operator+=(const Outcome &other) {
     return *this;
 }
 
-std::string what_lacks(const Outcome &all) {
+std::string what_lacks(const Outcome &all, const Rules &rules) {
     if (!all.refused)
         return "an error";
     if (!all.pages)
@@ -87,7 +87,7 @@ std::string what_lacks(const Outcome &all) {
         return "a purge";
     if (!all.cold)
         return "a cold page";
-    if (!all.moved)
+    if (!all.moved && rules.movable)
         return "a page that the driver's compaction moves";
     if (!all.long_pins)
         return "a long pin of resident pages";

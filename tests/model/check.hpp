@@ -50,7 +50,7 @@ inline constexpr std::uint64_t PINS_PER_BUSY = 4;
 
 // What the driver may leave alone or refuse without being wrong, but not each
 // time: the first of it that all of a run lacks, or nothing.
-std::string what_lacks(const Outcome &all);
+std::string what_lacks(const Outcome &all, const Rules &rules);
 
 // @before is called with each operation that is about to run. After the
 // sequence everything is looked at, and then closed, and nothing may be left.

@@ -183,7 +183,8 @@ int main(int argc, char **argv) {
             totals.all.skipped, totals.all.pages, totals.all.purges,
             totals.all.cold, totals.all.moved, totals.all.long_pins,
             totals.all.attaches, totals.all.busy, agreed ? 0 : 1);
-        const std::string missing = what_lacks(totals.all);
+        const std::string missing =
+            what_lacks(totals.all, model::Driver().rules());
         if (!agreed || !is_long(options, totals) || missing.empty())
             return agreed ? 0 : 1;
         fmt::print("the run lacks {}\n", missing);

@@ -66,15 +66,24 @@ TEST(ModelCheck, AgreesWithADriverWithoutBugs) {
 }
 
 TEST(ModelCheck, MeetsAllThatItShouldInAShortRun) {
-    EXPECT_EQ(what_lacks(outcome_of_many(model::WORTH_THE_WHILE, Bug::none)),
-              "");
+    EXPECT_EQ(
+        what_lacks(outcome_of_many(model::WORTH_THE_WHILE, Bug::none), {}), "");
 }
 
 // It does nothing that would be wrong.
 TEST(ModelCheck, FindsADriverThatNeverCompresses) {
     const model::Outcome all = outcome_of_many(200, Bug::never_compresses);
     ASSERT_FALSE(all.disagreement) << to_text(*all.disagreement);
-    EXPECT_EQ(what_lacks(all), "a cold page");
+    EXPECT_EQ(what_lacks(all, {}), "a cold page");
+}
+
+TEST(ModelCheck, FindsADriverThatNeverMovesWhatItCould) {
+    model::Outcome all = outcome_of_many(model::WORTH_THE_WHILE, Bug::none);
+    all.moved = 0;
+    EXPECT_EQ(what_lacks(all, {}), "a page that the driver's compaction moves");
+    model::Rules immovable;
+    immovable.movable = false;
+    EXPECT_EQ(what_lacks(all, immovable), "");
 }
 
 // Any page may be in use, but not always one.
@@ -82,16 +91,16 @@ TEST(ModelCheck, FindsADriverThatRefusesLongPins) {
     const model::Outcome all = outcome_of_many(200, Bug::refuses_long_pins);
     ASSERT_FALSE(all.disagreement) << to_text(*all.disagreement);
     EXPECT_GT(all.busy, 0U);
-    EXPECT_EQ(what_lacks(all), "a long pin of resident pages");
+    EXPECT_EQ(what_lacks(all, {}), "a long pin of resident pages");
 }
 
 TEST(ModelCheck, FindsADriverThatRefusesTooManyLongPins) {
     model::Outcome all = outcome_of_many(200, Bug::none);
     EXPECT_EQ(all.busy, 0U);
     all.busy = (all.long_pins + all.attaches) / model::PINS_PER_BUSY;
-    EXPECT_EQ(what_lacks(all), "");
+    EXPECT_EQ(what_lacks(all, {}), "");
     ++all.busy;
-    EXPECT_EQ(what_lacks(all), "enough of these pins for the refusals");
+    EXPECT_EQ(what_lacks(all, {}), "enough of these pins for the refusals");
 }
 
 TEST(ModelCheck, FindsAPinnedPageThatIsCompressed) {
