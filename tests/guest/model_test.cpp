@@ -4,6 +4,7 @@
 #include "model/check.hpp"
 #include "model/driver.hpp"
 #include "model/ground.hpp"
+#include "model/keep.hpp"
 #include "model/random.hpp"
 #include "model/report.hpp"
 #include "support/kernel_config.hpp"
@@ -12,7 +13,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -51,25 +51,11 @@ std::string where() {
            told("DMABUF_DEBUG") + told("KASAN") + "\n";
 }
 
-// Where gpumem-model --replay can have it. Says where that is.
-std::string save(const model::Report &made, const std::string &file) try {
-    const char *out = std::getenv("OUT");
-    if (!out)
-        return "";
-    const std::filesystem::path directory =
-        std::filesystem::path(out) / "model";
-    std::filesystem::create_directories(directory);
-    const std::string path = directory / (file + ".txt");
-    support::write_file(path, made.file);
-    return "saved as " + path + "\n";
-} catch (const std::exception &error) {
-    return std::string("not saved: ") + error.what() + "\n";
-}
-
 // Fails the test with all that is known if they disagree. @file: name to save
-// the sequence by, less ".txt".
+// the sequence by, less ".txt", in the @directories.
 model::Outcome agrees(const model::Sequence &sequence, const std::string &name,
-                      const std::string &file) {
+                      const std::string &file,
+                      const model::Directories &directories) {
     model::Outcome outcome;
     try {
         outcome = run(sequence);
@@ -78,7 +64,7 @@ model::Outcome agrees(const model::Sequence &sequence, const std::string &name,
     }
     if (outcome.disagreement) {
         const auto made = model::report(sequence, outcome, run, name, TRIES);
-        ADD_FAILURE() << where() << made.text << save(made, file);
+        ADD_FAILURE() << where() << made.text << keep(made, file, directories);
     }
     return outcome;
 }
@@ -92,7 +78,8 @@ TEST(Model, AgreesOnSequencesThatOnceFailed) {
     std::ranges::sort(saved);
     for (const auto &path : saved)
         agrees(model::parse_sequence(support::read_file(path.string())),
-               path.stem().string(), path.stem().string() + "-shrunk");
+               path.stem().string(), path.stem().string() + "-shrunk",
+               {model::results()});
 }
 
 TEST(Model, AgreesOnRandomSequences) {
@@ -106,6 +93,8 @@ TEST(Model, AgreesOnRandomSequences) {
     }
     std::cout << std::endl; // before a kernel that does not survive them
 
+    model::Directories directories = model::regressions(".");
+    directories.push_back(model::results());
     model::Ground ground;
     model::Outcome all;
     for (const std::uint64_t seed : seeds) {
@@ -115,7 +104,7 @@ TEST(Model, AgreesOnRandomSequences) {
                       "gpumem-model --sequences 1 --length " +
                           std::to_string(LENGTH) + " --seed " +
                           std::to_string(seed),
-                      "seed-" + std::to_string(seed));
+                      "seed-" + std::to_string(seed), directories);
         if (HasFailure())
             return; // the next ones would say the same
     }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // gpumem-model: random sequences of operations on the driver and on a model of
 // it, which must agree. A sequence on which they do not is made short and
-// saved.
+// becomes one of those that are replayed.
 #include "model/check.hpp"
 #include "model/driver.hpp"
 #include "model/ground.hpp"
+#include "model/keep.hpp"
 #include "model/random.hpp"
 #include "model/report.hpp"
 #include "support/system.hpp"
@@ -13,7 +14,6 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <fmt/format.h>
@@ -39,7 +39,7 @@ struct Options {
     std::size_t length = 60;
     std::uint64_t seconds = 0;
     std::vector<std::string> replay;
-    std::string save;
+    model::Directories save;
     bool trace = false;
 };
 
@@ -68,11 +68,16 @@ void report(const Sequence &sequence, const Outcome &outcome,
     const model::Report made = model::report(
         sequence, outcome, [](const Sequence &each) { return run(each); }, name,
         std::numeric_limits<std::size_t>::max());
-    fmt::print("{}", made.text);
-    std::filesystem::create_directories(options.save);
-    const std::string path = fmt::format("{}/{}.txt", options.save, name);
-    support::write_file(path, made.file);
-    fmt::print("saved as {}\n", path);
+    fmt::print("{}{}", made.text, keep(made, name, options.save));
+}
+
+// What is replayed is saved already.
+model::Directories directories(bool replays) {
+    model::Directories all;
+    if (!replays)
+        all = model::regressions(".");
+    all.push_back(model::results());
+    return all;
 }
 
 // Whether they agreed.
@@ -134,8 +139,6 @@ bool at_random(const Options &options, Totals &totals) {
 int main(int argc, char **argv) {
     Options options;
     options.seed = std::random_device{}();
-    const char *out = std::getenv("OUT");
-    options.save = out ? std::string(out) + "/model" : ".";
     CLI::App app{
         "Run random sequences of operations on the driver and on a model "
         "of it, which must agree. Needs root;\nrun it in the guest.",
@@ -155,8 +158,9 @@ int main(int argc, char **argv) {
     app.add_option("--replay", options.replay, "Run saved sequences instead")
         ->check(CLI::ExistingFile);
     app.add_option("--save", options.save,
-                   "Directory for a sequence on which they disagree")
-        ->capture_default_str();
+                   "Directories for a sequence on which they disagree "
+                   "(default: tests/model/regressions if it is there and "
+                   "nothing is replayed, and $OUT/model)");
     app.add_flag("--trace", options.trace,
                  "Print each operation before it is done");
     app.footer(
@@ -170,6 +174,8 @@ int main(int argc, char **argv) {
         fmt::print(stderr, "gpumem-model: {} (see --help)\n", error.what());
         return 2;
     }
+    if (options.save.empty())
+        options.save = directories(!options.replay.empty());
     try {
         Totals totals;
         const bool agreed = options.replay.empty() ? at_random(options, totals)
