@@ -39,10 +39,13 @@ Sequence epilogue() {
     each(all, Kind::release, BUFS, buf);
     each(all, Kind::stats, 1, file);
     each(all, Kind::close, FILES, file);
-    each(all, Kind::open, 1, file);
+    each(all, Kind::open, 1,
+         [](Operation &op, int) { op.variant = Variant::primary; });
     each(all, Kind::stats, 1, file);
     each(all, Kind::unmap, MAPS, map);
     each(all, Kind::stats, 1, file);
+    each(all, Kind::open_name, NAMES,
+         [](Operation &op, int i) { op.name = i; });
     each(all, Kind::close, 1, file);
     return all;
 }
@@ -75,6 +78,9 @@ Outcome &Outcome::operator+=(const Outcome &other) {
     long_pins += other.long_pins;
     attaches += other.attaches;
     busy += other.busy;
+    in_the_way += other.in_the_way;
+    over_limit += other.over_limit;
+    names += other.names;
     return *this;
 }
 
@@ -93,8 +99,14 @@ std::string what_lacks(const Outcome &all, const Rules &rules) {
         return "a long pin of resident pages";
     if (!all.attaches)
         return "an importer's pin of resident pages";
+    if (!all.in_the_way && rules.replaced == Replaced::all)
+        return "a long pin that a short one is in the way of";
     if (all.busy * PINS_PER_BUSY > all.long_pins + all.attaches)
         return "enough of these pins for the refusals";
+    if (!all.over_limit)
+        return "a pin over the limit";
+    if (!all.names)
+        return "a buffer opened by its name";
     return "";
 }
 
@@ -132,6 +144,9 @@ Outcome check(const Sequence &sequence, Subject &subject, const Rules &rules,
     outcome.long_pins = model.counts().long_pins;
     outcome.attaches = model.counts().attaches;
     outcome.busy = model.counts().busy;
+    outcome.in_the_way = model.counts().in_the_way;
+    outcome.over_limit = model.counts().over_limit;
+    outcome.names = model.counts().names;
     return outcome;
 }
 

@@ -37,6 +37,9 @@ struct Outcome {
     std::uint64_t long_pins = 0;
     std::uint64_t attaches = 0;
     std::uint64_t busy = 0;
+    std::uint64_t in_the_way = 0;
+    std::uint64_t over_limit = 0;
+    std::uint64_t names = 0;
 
     // Adds up counts; the disagreement is that of the last one.
     Outcome &operator+=(const Outcome &other);
@@ -46,7 +49,7 @@ struct Outcome {
 inline constexpr std::uint64_t WORTH_THE_WHILE = 60;
 
 // Of so many of these pins one may find a page in use.
-inline constexpr std::uint64_t PINS_PER_BUSY = 4;
+inline constexpr std::uint64_t PINS_PER_BUSY = 10;
 
 // What the driver may leave alone or refuse without being wrong, but not each
 // time: the first of it that all of a run lacks, or nothing.

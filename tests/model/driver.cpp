@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "model/driver.hpp"
 
+#include "model/without.hpp"
 #include "support/system.hpp"
 
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <limits>
-#include <linux/capability.h>
 #include <optional>
+#include <sstream>
 #include <stdexcept>
+#include <string>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 #include <vector>
 #include <xf86drm.h>
 
@@ -36,39 +36,39 @@ drm_gpumem_stats stats_now() {
     return args;
 }
 
+Replaced replaced() {
+    if (support::read_file("/proc/meminfo").find("CmaTotal") !=
+        std::string::npos)
+        return Replaced::all;
+    std::istringstream lines(support::read_file("/proc/zoneinfo"));
+    bool movable = false;
+    std::uint64_t pages = 0;
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        std::string key;
+        words >> key;
+        if (key == "Node")
+            movable = line.find(" Movable") != std::string::npos;
+        else if (movable && key == "present" && words >> pages && pages)
+            return Replaced::some;
+    }
+    return Replaced::none;
+}
+
 template <typename Number> std::size_t at(Number number) {
     return static_cast<std::size_t>(number);
 }
-
-// The thread has no CAP_SYS_ADMIN for as long as this lives.
-class Unprivileged {
-public:
-    Unprivileged() {
-        if (::syscall(SYS_capget, &header_, before_.data()))
-            throw std::runtime_error("capget");
-        auto without = before_;
-        without.at(CAP_TO_INDEX(CAP_SYS_ADMIN)).effective &=
-            ~CAP_TO_MASK(CAP_SYS_ADMIN);
-        if (::syscall(SYS_capset, &header_, without.data()))
-            throw std::runtime_error("capset");
-    }
-    Unprivileged(const Unprivileged &) = delete;
-    Unprivileged &operator=(const Unprivileged &) = delete;
-    ~Unprivileged() { ::syscall(SYS_capset, &header_, before_.data()); }
-
-private:
-    __user_cap_header_struct header_{_LINUX_CAPABILITY_VERSION_3, 0};
-    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> before_{};
-};
 
 } // namespace
 
 Driver::Driver() : before_(stats_now()) {}
 
 Rules Driver::rules() const {
+    const bool movable = (before_.flags & GPUMEM_STATS_MOVABLE) != 0;
     return {.mappings_hold_file = before_.backing == GPUMEM_BACKING_MOPS,
-            .movable = (before_.flags & GPUMEM_STATS_MOVABLE) != 0,
-            .core_pins = support::TestImporter().get("core_pins") != 0};
+            .movable = movable,
+            .core_pins = support::TestImporter().get("core_pins") != 0,
+            .replaced = movable ? replaced() : Replaced::none};
 }
 
 int Driver::file(const Operation &op) const {
@@ -97,7 +97,9 @@ Answer Driver::insist(int error, const std::function<Answer()> &call) {
 Answer Driver::run(const Operation &op) {
     switch (op.kind) {
     case Kind::open:
-        files_.at(at(op.file)).reset(support::open_drm("gpumem", "renderD"));
+        files_.at(at(op.file))
+            .reset(support::open_drm(
+                "gpumem", op.variant == Variant::primary ? "card" : "renderD"));
         return files_.at(at(op.file)) ? Answer{} : failed(errno);
     case Kind::close:
         files_.at(at(op.file)).reset();
@@ -152,6 +154,16 @@ Answer Driver::run(const Operation &op) {
         return {};
     case Kind::evacuate:
         return evacuate(op);
+    case Kind::flink:
+        return flink(op);
+    case Kind::open_name:
+        return open_name(op);
+    case Kind::sync:
+        return sync(op);
+    case Kind::fence:
+        return command(op, "fence");
+    case Kind::signal:
+        return command(op, "signal");
     }
     return {};
 }
@@ -230,8 +242,11 @@ Answer Driver::pin(const Operation &op) {
     args.count = static_cast<std::uint32_t>(array.size());
     if (op.variant == Variant::unknown_flag)
         args.flags = UNKNOWN_FLAG;
-    else if (op.variant == Variant::longterm)
+    else if (is_longterm(op))
         args.flags = GPUMEM_PIN_LONGTERM;
+    std::optional<LowLimit> limit;
+    if (is_limited(op))
+        limit.emplace(LIMIT_PAGES * PAGE);
     Answer answer = insist(EBUSY, [&] {
         return call(file(op),
                     op.kind == Kind::pin ? DRM_IOCTL_GPUMEM_PIN
@@ -340,9 +355,9 @@ Answer Driver::evacuate(const Operation &op) {
     }
 
     const drm_gpumem_compact given = args;
-    std::optional<Unprivileged> without;
+    std::optional<Without> without;
     if (op.variant == Variant::unprivileged)
-        without.emplace();
+        without.emplace(CAP_SYS_ADMIN);
     Answer answer = call(file(op), DRM_IOCTL_GPUMEM_COMPACT, &args);
     if (!answer.error)
         answer.values = {{"done", args.done},

@@ -70,6 +70,10 @@ private:
     Answer stats(const Operation &op);
     Answer evacuate(const Operation &op);
 
+    // driver_names.cpp
+    Answer flink(const Operation &op);
+    Answer open_name(const Operation &op);
+
     // driver_sharing.cpp: PRIME, mappings, importers, memory as a whole
     Answer enter_buf(gpumem::UniqueFd fd, const Operation &op);
     Answer export_buf(const Operation &op);
@@ -80,13 +84,16 @@ private:
     Answer attach(const Operation &op);
     Answer attach_once(const Operation &op);
     Answer sum(const Operation &op);
+    Answer sync(const Operation &op);
     Answer shrink();
+    Answer command(const Operation &op, const char *text);
 
     SignalGuard guard_;
     std::array<gpumem::UniqueFd, FILES> files_;
     std::array<Slot, SLOTS> slots_{};
     std::array<gpumem::UniqueFd, BUFS> bufs_;
     std::array<Window, MAPS> maps_;
+    std::array<std::uint32_t, NAMES> names_{};
     std::array<std::optional<support::TestImporter>, IMPORTERS> importers_;
     gpumem::UniqueFd vgem_;
     drm_gpumem_stats before_{};

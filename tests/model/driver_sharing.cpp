@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <fmt/format.h>
+#include <linux/dma-buf.h>
 #include <stdexcept>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -54,7 +55,7 @@ volatile std::uint64_t *Window::page(std::size_t index) const {
 }
 
 Answer Driver::enter_buf(UniqueFd fd, const Operation &op) {
-    struct stat status{};
+    struct stat status {};
     if (::fstat(fd.get(), &status))
         return failed(errno);
     bufs_.at(at(op.buf)) = std::move(fd);
@@ -162,11 +163,23 @@ Answer Driver::attach_once(const Operation &op) {
 
 Answer Driver::sum(const Operation &op) {
     Answer answer;
-    for (const auto &[name, value] :
-         importers_.at(at(op.importer))->get_all())
+    for (const auto &[name, value] : importers_.at(at(op.importer))->get_all())
         if (name == "sum" || name == "mapped")
             answer.values[name] = value;
     return answer;
+}
+
+Answer Driver::sync(const Operation &op) {
+    dma_buf_sync args{};
+    args.flags = static_cast<std::uint64_t>(op.flags);
+    if (op.variant == Variant::unknown_flag)
+        args.flags |= 1U << 3;
+    return call(buf(op), DMA_BUF_IOCTL_SYNC, &args);
+}
+
+Answer Driver::command(const Operation &op, const char *text) {
+    const int error = (*importers_.at(at(op.importer)))(text);
+    return error ? failed(error) : Answer{};
 }
 
 Answer Driver::shrink() {

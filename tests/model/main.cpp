@@ -184,11 +184,13 @@ int main(int argc, char **argv) {
             "sequences {}, operations {} ({} refused, {} skipped), pages "
             "compared {}, buffers purged {}, pages compressed {}, pages "
             "moved {}, long pins {} and importers {} of resident pages ({} "
-            "refused), disagreements {}\n",
+            "refused), {} that others were in the way of, over the limit {}, "
+            "opened by name {}, disagreements {}\n",
             totals.sequences, totals.all.operations, totals.all.refused,
             totals.all.skipped, totals.all.pages, totals.all.purges,
             totals.all.cold, totals.all.moved, totals.all.long_pins,
-            totals.all.attaches, totals.all.busy, agreed ? 0 : 1);
+            totals.all.attaches, totals.all.busy, totals.all.in_the_way,
+            totals.all.over_limit, totals.all.names, agreed ? 0 : 1);
         const std::string missing =
             what_lacks(totals.all, model::Driver().rules());
         if (!agreed || !is_long(options, totals) || missing.empty())

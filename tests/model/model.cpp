@@ -39,11 +39,20 @@ bool Model::skips(const Operation &op) {
     case Kind::attach: {
         const Buf *buf = state_.buf(op.buf);
         return !buf || !buf->object ||
-               state_.importers.at(at(op.importer)).buf;
+               state_.importers.at(at(op.importer)).buf ||
+               waits_for_fence(op);
     }
+    case Kind::pin:
+        return waits_for_fence(op);
     case Kind::detach:
     case Kind::sum:
         return !state_.importers.at(at(op.importer)).buf;
+    case Kind::fence: {
+        const Importer &importer = state_.importers.at(at(op.importer));
+        return !importer.buf || importer.fence;
+    }
+    case Kind::signal:
+        return !state_.importers.at(at(op.importer)).fence;
     default:
         return false;
     }
@@ -53,7 +62,8 @@ Answer Model::predict(const Operation &op, const Answer &actual) {
     Answer expected = answer(op, actual);
     state_.settle();
     for (auto &[id, object] : state_.objects)
-        if (!object.import && !object.pins && object.resident_pages())
+        if (!object.import && !object.pins && object.resident_pages() &&
+            !state_.fenced(id) && !state_.held(id))
             object.may_have_moved = true;
     return expected;
 }
@@ -62,7 +72,7 @@ Answer Model::answer(const Operation &op, const Answer &actual) {
     const auto file_slot = static_cast<std::size_t>(op.file);
     switch (op.kind) {
     case Kind::open:
-        state_.files[++state_.last_id];
+        state_.files[++state_.last_id].primary = op.variant == Variant::primary;
         state_.file_slots.at(file_slot) = state_.last_id;
         return {};
     case Kind::close:
@@ -116,6 +126,17 @@ Answer Model::answer(const Operation &op, const Answer &actual) {
         return {};
     case Kind::evacuate:
         return evacuate(op, actual);
+    case Kind::flink:
+        return flink(op, actual);
+    case Kind::open_name:
+        return open_name(op, actual);
+    case Kind::sync:
+        return sync(op);
+    case Kind::fence:
+    case Kind::signal:
+        state_.importers.at(static_cast<std::size_t>(op.importer)).fence =
+            op.kind == Kind::fence;
+        return {};
     }
     return {};
 }

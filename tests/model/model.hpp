@@ -21,6 +21,12 @@ struct Counts {
     std::uint64_t attaches = 0;
     // Some page was in use: nothing that the model knows was in the way.
     std::uint64_t busy = 0;
+    // Something was that the model knows.
+    std::uint64_t in_the_way = 0;
+    // Pins for which RLIMIT_MEMLOCK was too low.
+    std::uint64_t over_limit = 0;
+    // Buffers that were opened by their names.
+    std::uint64_t names = 0;
 };
 
 class Model {
@@ -59,6 +65,14 @@ private:
     int handle_array(const Operation &op, std::vector<Id> &ids);
     int pin_all(const std::vector<Id> &ids, const std::vector<bool> &became,
                 bool longterm, const Answer &actual);
+    // Pages that a pin which is limited would add to what its user has.
+    [[nodiscard]] std::uint64_t to_charge(const Operation &op,
+                                          const std::vector<Id> &ids);
+    [[nodiscard]] bool waits_for_fence(const Operation &op);
+    // A page that was not there is.
+    void got_page(Object &object) const;
+    // A long pin of it has to be refused.
+    [[nodiscard]] bool must_be_busy(Id id) const;
     // Of a long pin that was refused: who could have been the reason.
     [[nodiscard]] std::vector<std::size_t>
     busy(const std::vector<Id> &ids) const;
@@ -67,11 +81,18 @@ private:
 
     // model_sharing.cpp: dma-bufs and importers
     Answer export_buf(const Operation &op, const Answer &actual);
+    static std::uint32_t known_handle(const File &file, Id buf,
+                                      const Answer &actual);
     Answer import_buf(const Operation &op, const Answer &actual);
     Answer foreign(const Operation &op, const Answer &actual);
     Answer attach(const Operation &op, const Answer &actual);
     Answer detach(const Operation &op);
     Answer sum(const Operation &op, const Answer &actual);
+    Answer sync(const Operation &op);
+
+    // model_names.cpp
+    Answer flink(const Operation &op, const Answer &actual);
+    Answer open_name(const Operation &op, const Answer &actual);
 
     // model_maps.cpp
     Answer map(const Operation &op);

@@ -15,6 +15,7 @@ Answer ModelDriver::choice() {
     chosen.values = {{"handle", choices_},
                      {"offset", choices_ * MAX_PAGES * support::PAGE},
                      {"inode", choices_},
+                     {"name", choices_},
                      {"retained", 1},
                      {"moved", 1},
                      {"cold", std::numeric_limits<std::uint64_t>::max()}};
@@ -27,13 +28,19 @@ Answer ModelDriver::run(const Operation &operation) {
     return model_.predict(operation, choice());
 }
 
+int ModelDriver::error(const Operation &operation) {
+    Model copy = model_;
+    return copy.predict(operation, choice()).error;
+}
+
 bool ModelDriver::makes_sense(const Operation &operation) {
     if (model_.skips(operation))
         return false;
-    Model copy = model_;
-    const int error = copy.predict(operation, choice()).error;
-    return error != EBADF && error != ENOENT && error != EINVAL &&
-           error != E2BIG && error != EFAULT;
+    const int said = error(operation);
+    if (operation.kind == Kind::flink || operation.kind == Kind::open_name)
+        return !said;
+    return said != EBADF && said != ENOENT && said != EINVAL && said != E2BIG &&
+           said != EFAULT;
 }
 
 bool ModelDriver::lets_purge(const Operation &operation) {

@@ -14,6 +14,8 @@ public:
     [[nodiscard]] bool skips(const Operation &operation) {
         return model_.skips(operation);
     }
+    // The error that it would be answered with.
+    [[nodiscard]] int error(const Operation &operation);
     // What it names is there, and its answer says something of that.
     [[nodiscard]] bool makes_sense(const Operation &operation);
     // After it there is something that the shrinker could take.

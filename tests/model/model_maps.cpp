@@ -83,6 +83,8 @@ Answer Model::touch(const Operation &op, const Answer &actual) {
             purge(mapping.object);
         if (object.purged)
             return killed(SIGBUS);
+        if (!object.resident.at(mapping.first + page))
+            got_page(object);
         object.touch(mapping.first + page);
     }
     Answer answer;

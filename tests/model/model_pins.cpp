@@ -11,7 +11,7 @@ int Model::handle_array(const Operation &op, std::vector<Id> &ids) {
     if (!state_.file(op.file))
         return EBADF;
     if (op.variant == Variant::unknown_flag ||
-        (op.variant == Variant::longterm && op.kind == Kind::unpin) ||
+        (is_longterm(op) && op.kind == Kind::unpin) ||
         op.variant == Variant::empty)
         return EINVAL;
     if (op.variant == Variant::too_many)
@@ -32,11 +32,40 @@ int Model::handle_array(const Operation &op, std::vector<Id> &ids) {
     return 0;
 }
 
+// A long pin, once it has something to replace, waits for whoever uses the
+// buffer: for ever here, where nothing else runs.
+bool Model::waits_for_fence(const Operation &op) {
+    const auto waits = [&](Id id) {
+        return id && state_.fenced(id) && !state_.objects.at(id).pins;
+    };
+    if (op.kind == Kind::attach)
+        return waits(state_.buf(op.buf)->object);
+    return is_longterm(op) && (waits(state_.object_id(op.file, op.slot)) ||
+                               waits(state_.object_id(op.file, op.second)) ||
+                               waits(state_.object_id(op.file, op.third)));
+}
+
+std::uint64_t Model::to_charge(const Operation &op,
+                               const std::vector<Id> &ids) {
+    std::uint64_t pages = 0;
+    auto pins = state_.file(op.file)->pins;
+    for (const Id id : ids)
+        if (const Object &object = state_.objects.at(id);
+            !pins[id]++ && !object.import)
+            pages += object.pages;
+    return pages;
+}
+
 Answer Model::pin(const Operation &op, const Answer &actual) {
     std::vector<Id> ids;
     int error = handle_array(op, ids);
     if (error)
         return failed(error);
+    if (is_limited(op) &&
+        state_.charged_pages() + to_charge(op, ids) > LIMIT_PAGES) {
+        ++counts_.over_limit;
+        return failed(ENOMEM);
+    }
     if (actual.error == ENODATA)
         for (const int slot : {op.slot, op.second, op.third})
             if (const Id id = state_.object_id(op.file, slot);
@@ -50,7 +79,7 @@ Answer Model::pin(const Operation &op, const Answer &actual) {
             actual.value(resident_name(slot)) == state_.objects.at(id).pages)
             for (std::size_t i = 0; i < ids.size(); ++i)
                 became[i] = became[i] || ids[i] == id;
-    const bool longterm = op.variant == Variant::longterm;
+    const bool longterm = is_longterm(op);
     const bool replaced = longterm && replaces(ids);
     error = pin_all(ids, became, longterm, actual);
     if (error) {
@@ -59,8 +88,11 @@ Answer Model::pin(const Operation &op, const Answer &actual) {
         return answer;
     }
     counts_.long_pins += replaced;
+    File &file = *state_.file(op.file);
     for (const Id id : ids)
-        ++state_.file(op.file)->pins[id];
+        if (const Object &object = state_.objects.at(id);
+            !file.pins[id]++ && is_limited(op) && !object.import)
+            file.charged[id] = object.pages;
     return {};
 }
 
@@ -86,6 +118,16 @@ void Model::pin_refused(const Operation &op, const Answer &actual,
     }
 }
 
+void Model::got_page(Object &object) const {
+    object.suspect = rules_.replaced != Replaced::none;
+    object.surely_suspect = rules_.replaced == Replaced::all;
+}
+
+bool Model::must_be_busy(Id id) const {
+    const Object &object = state_.objects.at(id);
+    return object.surely_suspect && (object.pins || state_.held(id));
+}
+
 // Pages that were not chosen for a long pin are replaced first. Those of a
 // pinned buffer cannot be; others may be in use, if only by the batch of a CPU.
 std::vector<std::size_t> Model::busy(const std::vector<Id> &ids) const {
@@ -96,9 +138,12 @@ std::vector<std::size_t> Model::busy(const std::vector<Id> &ids) const {
             break;
         const bool first = std::find(ids.begin(), ids.end(), ids[i]) ==
                            ids.begin() + static_cast<std::ptrdiff_t>(i);
-        if (first && object.resident_pages() &&
-            (!object.pins || object.suspect))
-            found.push_back(i);
+        if (!first || !object.resident_pages() || rules_.replaced == Replaced::none ||
+            (object.pins && !object.suspect))
+            continue;
+        found.push_back(i);
+        if (must_be_busy(ids[i]))
+            break;
     }
     return found;
 }
@@ -118,15 +163,17 @@ int Model::pin_all(const std::vector<Id> &ids, const std::vector<bool> &became,
                    bool longterm, const Answer &actual) {
     if (longterm && actual.error == EBUSY)
         if (const auto reasons = busy(ids); !reasons.empty()) {
-            const bool pinned =
+            const bool known =
                 std::ranges::any_of(reasons, [&](std::size_t i) {
-                    return state_.objects.at(ids[i]).pins != 0;
+                    const Object &object = state_.objects.at(ids[i]);
+                    return object.pins || object.cpu_accesses;
                 });
-            counts_.busy += !pinned;
+            ++(known ? counts_.in_the_way : counts_.busy);
             for (std::size_t i = 0; i < reasons.back(); ++i) {
                 Object &object = state_.objects.at(ids[i]);
                 if (object.import)
                     continue;
+                object.surely_suspect = false; // or it failed
                 const bool all = object.resident_pages() == object.pages;
                 if (i < reasons.front())
                     object.suspect = false;
@@ -146,9 +193,18 @@ int Model::pin_all(const std::vector<Id> &ids, const std::vector<bool> &became,
             error = ENODATA;
             break;
         }
+        if (longterm && must_be_busy(ids[done])) {
+            error = EBUSY;
+            ++counts_.in_the_way;
+            break;
+        }
         if (!object.import) {
-            if (longterm || !object.pins)
-                object.suspect = !longterm;
+            if (longterm)
+                object.suspect = object.surely_suspect = false;
+            else if (object.resident_pages() < object.pages)
+                got_page(object);
+            else if (!object.pins)
+                object.suspect = rules_.replaced != Replaced::none;
             object.populate();
         }
         ++object.pins;
@@ -170,8 +226,11 @@ Answer Model::unpin(const Operation &op) {
         if (!left[id]--)
             return failed(EINVAL);
     pins = left;
-    for (const Id id : ids)
+    for (const Id id : ids) {
         --state_.objects.at(id).pins;
+        if (!pins[id])
+            state_.file(op.file)->charged.erase(id);
+    }
     return {};
 }
 

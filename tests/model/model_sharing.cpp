@@ -3,6 +3,7 @@
 #include "model/model.hpp"
 
 #include <cerrno>
+#include <linux/dma-buf.h>
 #include <numeric>
 
 namespace model {
@@ -49,6 +50,17 @@ Answer Model::export_buf(const Operation &op, const Answer &actual) {
     return answer;
 }
 
+// By which the file knows a dma-buf; any, if it has more than one of the
+// buffer.
+std::uint32_t Model::known_handle(const File &file, Id buf,
+                                  const Answer &actual) {
+    std::uint32_t found = 0;
+    for (const auto &[handle, known] : file.bufs)
+        if (known == buf && (!found || handle == actual.value("handle")))
+            found = handle;
+    return found;
+}
+
 Answer Model::import_buf(const Operation &op, const Answer &actual) {
     File *file = state_.file(op.file);
     if (!file)
@@ -60,16 +72,13 @@ Answer Model::import_buf(const Operation &op, const Answer &actual) {
         return failed(EBADF);
     const Id buf_id = state_.buf_slots.at(static_cast<std::size_t>(op.buf));
     Answer answer;
-    // The file has a handle of it.
-    for (const auto &[handle, known] : file->bufs)
-        if (known == buf_id) {
-            const std::uint64_t offset =
-                state_.objects.at(file->handles.at(handle)).offset;
-            state_.slots.at(static_cast<std::size_t>(op.slot)) = {handle,
-                                                                  offset};
-            answer.values = {{"handle", handle}, {"offset", offset}};
-            return answer;
-        }
+    if (const std::uint32_t handle = known_handle(*file, buf_id, actual)) {
+        const std::uint64_t offset =
+            state_.objects.at(file->handles.at(handle)).offset;
+        state_.slots.at(static_cast<std::size_t>(op.slot)) = {handle, offset};
+        answer.values = {{"handle", handle}, {"offset", offset}};
+        return answer;
+    }
     Id id = buf->object;
     if (!id) {
         id = new_object(buf->pages, actual);
@@ -116,7 +125,10 @@ Answer Model::attach(const Operation &op, const Answer &actual) {
     state_.importers.at(static_cast<std::size_t>(op.importer)) = {
         .buf = state_.buf_slots.at(static_cast<std::size_t>(op.buf)),
         .pins = pins,
-        .lazy = op.variant == Variant::lazy};
+        .lazy = op.variant == Variant::lazy,
+        .fence = false,
+        .holds = !pins && op.variant == Variant::lazy &&
+                 state_.objects.at(object).cpu_accesses != 0};
     return {};
 }
 
@@ -129,6 +141,27 @@ Answer Model::detach(const Operation &op) {
     return {};
 }
 
+// Who has begun an access may have written what a device does not see yet.
+Answer Model::sync(const Operation &op) {
+    const Buf *buf = state_.buf(op.buf);
+    if (!buf)
+        return failed(EBADF);
+    if (op.variant == Variant::unknown_flag || !(op.flags & DMA_BUF_SYNC_RW))
+        return failed(EINVAL);
+    if (!buf->object)
+        return {};
+    std::uint64_t &accesses = state_.objects.at(buf->object).cpu_accesses;
+    if (!(op.flags & DMA_BUF_SYNC_END))
+        ++accesses;
+    else if (accesses)
+        --accesses;
+    for (Importer &importer : state_.importers)
+        if (importer.buf && !accesses &&
+            state_.bufs.at(importer.buf).object == buf->object)
+            importer.holds = false;
+    return {};
+}
+
 Answer Model::sum(const Operation &op, const Answer &actual) {
     const Importer &importer =
         state_.importers.at(static_cast<std::size_t>(op.importer));
@@ -136,10 +169,10 @@ Answer Model::sum(const Operation &op, const Answer &actual) {
         state_.objects.at(state_.bufs.at(importer.buf).object);
     Answer answer;
     // Whether it was told is the driver's business.
-    const bool let_go = !importer.pins && !importer.lazy &&
-                        !actual.value("mapped");
-    const bool stale = !importer.pins && importer.lazy &&
-                       !actual.values.contains("sum");
+    const bool let_go =
+        !importer.pins && !importer.lazy && !actual.value("mapped");
+    const bool stale =
+        !importer.pins && importer.lazy && !actual.values.contains("sum");
     answer.values["mapped"] = !let_go;
     if (let_go)
         answer.values["sum"] = 0;

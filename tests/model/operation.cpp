@@ -21,10 +21,12 @@ constexpr Field THIRD{"third", &Operation::third, NO_SLOT, last(SLOTS)};
 constexpr Field MAP{"map", &Operation::map, 0, last(MAPS)};
 constexpr Field BUF{"buf", &Operation::buf, 0, last(BUFS)};
 constexpr Field IMPORTER{"importer", &Operation::importer, 0, last(IMPORTERS)};
+constexpr Field NAME{"name", &Operation::name, 0, last(NAMES)};
 constexpr Field SIZE{"pages", &Operation::pages, 0, MAX_PAGES};
 constexpr Field PAGE{"page", &Operation::page, 0, MAX_PAGES - 1};
 constexpr Field VALUE{"value", &Operation::value, 0, 999};
 constexpr Field ADVICE{"advice", &Operation::advice, 0, 3};
+constexpr Field FLAGS{"flags", &Operation::flags, 0, 7};
 
 using enum Variant;
 
@@ -32,12 +34,13 @@ const std::array<std::string_view, VARIANTS> VARIANT_NAMES{
     "plain",       "unknown_flag", "dirty_field", "dirty_pad", "overflow",
     "huge",        "odd",          "longterm",    "empty",     "too_many",
     "bad_address", "many",         "read_only",   "private",   "beside",
-    "no_dmabuf",   "told",         "lazy",        "timed",     "unprivileged"};
+    "no_dmabuf",   "told",         "lazy",        "timed",     "unprivileged",
+    "primary",     "limited",      "limited_long"};
 
 // In the order of Kind.
 const std::array<KindInfo, KINDS> &kinds() {
     static const std::array<KindInfo, KINDS> all{{
-        {"open", {FILE_SLOT}, {}, 5},
+        {"open", {FILE_SLOT}, {primary}, 5, 1},
         {"close", {FILE_SLOT}, {}, 2},
         {"create",
          {FILE_SLOT, SLOT, SIZE},
@@ -47,14 +50,14 @@ const std::array<KindInfo, KINDS> &kinds() {
         {"offset", {FILE_SLOT, SLOT}, {unknown_flag, dirty_field}, 2},
         {"pin",
          {FILE_SLOT, SLOT, SECOND, THIRD},
-         {unknown_flag, longterm, longterm, longterm, longterm, empty, too_many,
-          bad_address, many},
-         9},
+         {unknown_flag, longterm, longterm, longterm, longterm, limited,
+          limited, limited_long, empty, too_many, bad_address, many},
+         10},
         {"unpin",
          {FILE_SLOT, SLOT, SECOND, THIRD},
          {unknown_flag, longterm, empty, too_many, bad_address, many},
          14},
-        {"madvise", {FILE_SLOT, SLOT, ADVICE}, {dirty_field, dirty_pad}, 18},
+        {"madvise", {FILE_SLOT, SLOT, ADVICE}, {dirty_field, dirty_pad}, 22},
         {"query", {FILE_SLOT, SLOT}, {dirty_field}, 8},
         {"stats", {FILE_SLOT}, {dirty_field}, 4},
         {"map",
@@ -69,10 +72,7 @@ const std::array<KindInfo, KINDS> &kinds() {
         {"import", {FILE_SLOT, BUF, SLOT}, {no_dmabuf}, 8},
         {"map_buf", {BUF, MAP, PAGE, SIZE}, {read_only, private_copy}, 5},
         {"foreign", {BUF, SIZE}, {}, 2},
-        {"attach",
-         {BUF, IMPORTER},
-         {told, told, told, lazy, lazy, lazy},
-         4},
+        {"attach", {BUF, IMPORTER}, {told, told, told, lazy, lazy, lazy}, 4},
         {"detach", {IMPORTER}, {}, 3},
         {"sum", {IMPORTER}, {}, 3},
         {"shrink", {}, {}, 3},
@@ -83,6 +83,12 @@ const std::array<KindInfo, KINDS> &kinds() {
          {many, many, timed, overflow, unknown_flag, dirty_field, too_many,
           huge, unprivileged},
          5},
+        {"flink", {FILE_SLOT, SLOT, NAME}, {}, 3},
+        {"open_name", {FILE_SLOT, NAME, SLOT}, {}, 4},
+        // DMA_BUF_SYNC_*
+        {"sync", {BUF, FLAGS}, {unknown_flag}, 3},
+        {"fence", {IMPORTER}, {}, 1},
+        {"signal", {IMPORTER}, {}, 1},
     }};
     return all;
 }

@@ -2,8 +2,8 @@
 // What one can do with the driver, as small values: a sequence of them is a
 // text file, one operation a line, as "create file=0 slot=1 pages=4".
 // Everything that an operation names is a place (a slot): of an open file, a
-// handle, a mapping, a dma-buf, an importer. What the place holds, if anything,
-// is the sequence's doing.
+// handle, a mapping, a dma-buf, an importer, a name. What the place holds, if
+// anything, is the sequence's doing.
 #pragma once
 
 #include <array>
@@ -20,6 +20,7 @@ inline constexpr std::size_t SLOTS = 5;
 inline constexpr std::size_t MAPS = 3;
 inline constexpr std::size_t BUFS = 2;
 inline constexpr std::size_t IMPORTERS = 2;
+inline constexpr std::size_t NAMES = 2;
 inline constexpr int MAX_PAGES = 8;
 inline constexpr int NO_SLOT = -1;
 
@@ -50,9 +51,14 @@ enum class Kind {
              // it has not let go
     shrink,  // all that shrinkers have to give
     compact, // all memory, by the kernel
-    evacuate, // page blocks, by the driver, with a budget of pages
+    evacuate,  // page blocks, by the driver, with a budget of pages
+    flink,     // give a handle's buffer a name, for whoever knows it
+    open_name, // what has the name, its handle goes to the slot
+    sync,      // begin or end the CPU's access to a dma-buf
+    fence,     // of the importer's, which signals with signal or detach
+    signal,    //
 };
-inline constexpr std::size_t KINDS = 25;
+inline constexpr std::size_t KINDS = 30;
 
 // What is special about an operation; kinds that do not know it take it for
 // plain.
@@ -77,10 +83,15 @@ enum class Variant {
     lazy,         // keeps what it has, which means nothing any more
     timed,        // a time that may be too short
     unprivileged, // without CAP_SYS_ADMIN
+    primary,      // the node of the device that knows names
+    limited,      // without CAP_IPC_LOCK, with a low RLIMIT_MEMLOCK
+    limited_long, // likewise, longterm
 };
-inline constexpr std::size_t VARIANTS = 20;
+inline constexpr std::size_t VARIANTS = 23;
 // For Variant::many.
 inline constexpr std::size_t MANY = 300;
+// Of Variant::limited.
+inline constexpr std::size_t LIMIT_PAGES = MAX_PAGES / 2;
 
 struct Operation {
     Kind kind = Kind::open;
@@ -92,13 +103,24 @@ struct Operation {
     int map = 0;
     int buf = 0;
     int importer = 0;
+    int name = 0;
     int pages = 0;
     int page = 0;
     int value = 0;
     int advice = 0;
+    int flags = 0;
 
     bool operator==(const Operation &) const = default;
 };
+
+inline bool is_limited(const Operation &op) {
+    return op.variant == Variant::limited ||
+           op.variant == Variant::limited_long;
+}
+inline bool is_longterm(const Operation &op) {
+    return op.variant == Variant::longterm ||
+           op.variant == Variant::limited_long;
+}
 
 using Sequence = std::vector<Operation>;
 
@@ -115,6 +137,7 @@ struct KindInfo {
     std::vector<Field> fields;     // in the order of the text
     std::vector<Variant> variants; // besides plain
     unsigned weight;               // in random sequences
+    unsigned plain = 7;            // of them for each one of a variant, nearly
 };
 
 const KindInfo &info(Kind kind);

@@ -46,7 +46,7 @@ Operation random_operation(std::mt19937_64 &random, Kind kind) {
     for (const Field &field : info(kind).fields)
         operation.*field.member = random_number(random, field);
     const auto &variants = info(kind).variants;
-    if (!variants.empty() && below(random, 8) == 0)
+    if (!variants.empty() && below(random, info(kind).plain + 1) == 0)
         operation.variant = variants[below(random, variants.size())];
     return operation;
 }
@@ -65,6 +65,8 @@ Sequence random_sequence(std::mt19937_64 &random, std::size_t length) {
         const std::size_t wish = kind == Kind::madvise ? below(random, 4) : 0;
         const bool replace = (kind == Kind::pin || kind == Kind::attach) &&
                              below(random, 2) == 0;
+        const bool limited =
+            kind == Kind::pin && !replace && below(random, 5) == 0;
         const auto fits = [&](const Operation &candidate) {
             return stand_in.makes_sense(candidate) &&
                    (wish < 2 || stand_in.lets_purge(candidate)) &&
@@ -75,6 +77,8 @@ Sequence random_sequence(std::mt19937_64 &random, std::size_t length) {
             Operation candidate = random_operation(random, kind);
             if (kind == Kind::pin && replace)
                 candidate.variant = Variant::longterm;
+            if (limited)
+                candidate.variant = Variant::limited;
             return candidate;
         };
         Operation operation = another();
@@ -93,6 +97,14 @@ Sequence random_sequence(std::mt19937_64 &random, std::size_t length) {
             if (!stand_in.skips(write))
                 stand_in.run(write);
             sequence.push_back(write);
+        }
+        // What a short pin holds is in the way of a long one.
+        if (kind == Kind::pin && operation.variant == Variant::plain &&
+            sense && below(random, 3) == 0) {
+            operation.variant = Variant::longterm;
+            if (!stand_in.skips(operation))
+                stand_in.run(operation);
+            sequence.push_back(operation);
         }
         // What is not needed is worth taking before it is needed again.
         if (kind == Kind::madvise && operation.advice == 1 &&

@@ -113,12 +113,14 @@ void rename_places(Sequence &sequence, const Predicate &fails) {
     static const std::array MAP_FIELD{&Operation::map};
     static const std::array BUF_FIELD{&Operation::buf};
     static const std::array IMPORTER_FIELD{&Operation::importer};
+    static const std::array NAME_FIELD{&Operation::name};
     for (const std::span<const Member> kind :
          {std::span<const Member>(SLOT_FIELDS),
           std::span<const Member>(FILE_FIELD),
           std::span<const Member>(MAP_FIELD),
           std::span<const Member>(BUF_FIELD),
-          std::span<const Member>(IMPORTER_FIELD)})
+          std::span<const Member>(IMPORTER_FIELD),
+          std::span<const Member>(NAME_FIELD)})
         for (int low = 0; low < LAST_PLACE; ++low)
             for (int high = low + 1; high <= LAST_PLACE; ++high) {
                 if (uses(sequence, kind, high) <= uses(sequence, kind, low))

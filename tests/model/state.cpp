@@ -100,6 +100,13 @@ Id State::object_at(std::uint64_t offset) const {
     return 0;
 }
 
+Id State::object_named(std::uint32_t name) const {
+    for (const auto &[id, object] : objects)
+        if (name && object.name == name)
+            return id;
+    return 0;
+}
+
 bool State::has_handle(Id object) const {
     return any(files, [&](const File &each) {
         return any(each.handles, [&](Id id) { return id == object; });
@@ -110,16 +117,40 @@ bool State::exported(Id object) const {
     return any(bufs, [&](const Buf &each) { return each.object == object; });
 }
 
+bool State::shared(Id id) const {
+    return objects.at(id).name || exported(id);
+}
+
+bool State::fenced(Id id) const {
+    return std::ranges::any_of(importers, [&](const Importer &each) {
+        return each.fence && bufs.at(each.buf).object == id;
+    });
+}
+
+bool State::held(Id id) const {
+    return std::ranges::any_of(importers, [&](const Importer &each) {
+        return each.holds && bufs.at(each.buf).object == id;
+    });
+}
+
+std::uint64_t State::charged_pages() const {
+    std::uint64_t all = 0;
+    for (const auto &[id, each] : files)
+        for (const auto &[object, pages] : each.charged)
+            all += pages;
+    return all;
+}
+
 bool State::may_be_compressed(Id id) const {
     const Object &object = objects.at(id);
     return !object.import && !object.pins && !object.dontneed &&
-           !object.purged && !exported(id);
+           !object.purged && !shared(id);
 }
 
 bool State::may_be_purged(Id id) const {
     const Object &object = objects.at(id);
     return object.dontneed && !object.purged && !object.pins &&
-           object.resident_pages() && !exported(id);
+           object.resident_pages() && !shared(id);
 }
 
 void State::purge(Id id) {
@@ -139,6 +170,7 @@ void State::close_handle(File &in, std::uint32_t handle) {
         return;
     objects.at(id).pins -= in.pins[id];
     in.pins.erase(id);
+    in.charged.erase(id);
 }
 
 std::uint64_t &State::word(const Mapping &mapping, std::size_t page) {
@@ -177,9 +209,11 @@ bool State::drop_files() {
 bool State::drop_bufs() {
     for (auto &[id, object] : objects)
         if (!has_handle(id))
-            object.exported_as = 0;
+            object.exported_as = object.name = 0;
     const auto dead = ids_of(bufs, [&](Id id, const Buf &) {
-        return !has(buf_slots, id) && std::ranges::find(importers, id, &Importer::buf) == importers.end() &&
+        return !has(buf_slots, id) &&
+               std::ranges::find(importers, id, &Importer::buf) ==
+                   importers.end() &&
                !any(maps, [&](const Mapping &m) { return m.buf == id; }) &&
                !any(objects, [&](const Object &o) {
                    return o.import == id || o.exported_as == id;

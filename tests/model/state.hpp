@@ -12,6 +12,11 @@
 
 namespace model {
 
+// Which of the pages that may move a long pin replaces first: those of
+// ZONE_MOVABLE, and every one where the kernel has CMA, for a module does not see
+// where that is.
+enum class Replaced { none, some, all };
+
 // What one has to know of the driver beforehand.
 struct Rules {
     // PFN mappings hold the file they were made with; those of gemfs the buffer
@@ -20,6 +25,7 @@ struct Rules {
     bool movable = true;
     // Whoever maps a dma-buf pins it, also importers that could be told.
     bool core_pins = true;
+    Replaced replaced = Replaced::all;
 };
 
 // Of files, buffers, dma-bufs; 0 is none.
@@ -30,6 +36,7 @@ struct Object {
     Id import = 0; // the dma-buf of another device that this one stands for
     Id exported_as =
         0; // the dma-buf that GEM remembers while there are handles
+    std::uint32_t name = 0; // 0: it has none
     std::uint64_t offset = 0;
     std::vector<std::uint64_t> words; // the first of each page
     std::vector<bool> resident;
@@ -37,10 +44,12 @@ struct Object {
     bool dontneed = false;
     bool purged = false;
     std::uint64_t leftover = 0; // most pages that a purge may have left
-    // A page may lie where a long pin must not hold it.
+    // A page may lie where a long pin must not hold it, or does so for sure.
     bool suspect = false;
-    std::uint64_t moved = 0;     // as far as known
-    bool may_have_moved = false; // since then
+    bool surely_suspect = false;
+    std::uint64_t cpu_accesses = 0; // begun through dma-bufs and not ended
+    std::uint64_t moved = 0;        // as far as known
+    bool may_have_moved = false;    // since then
 
     // Pages that may be compressed, as they were not touched since it was
     // advised. They are resident here: who does not ask sees no difference.
@@ -67,10 +76,12 @@ struct Buf {
 
 struct File {
     bool open = true;
+    bool primary = false; // only then does it know names
     std::map<std::uint32_t, Id> handles;
     std::map<std::uint32_t, Id>
         bufs; // dma-bufs that the file knows of its handles
     std::map<Id, std::uint64_t> pins;
+    std::map<Id, std::uint64_t> charged; // pages, for these pins
 };
 
 struct Mapping {
@@ -86,6 +97,9 @@ struct Importer {
     Id buf = 0;
     bool pins = false;
     bool lazy = false;
+    bool fence = false;
+    // It has had the CPU's access since it came, so what it maps stays.
+    bool holds = false;
 };
 
 struct Slot {
@@ -103,6 +117,7 @@ public:
     std::array<Slot, SLOTS> slots{};
     std::array<Id, BUFS> buf_slots{};
     std::array<Importer, IMPORTERS> importers{};
+    std::array<std::uint32_t, NAMES> names{};
     Id last_id = 0;
 
     // Null where nothing is.
@@ -113,9 +128,17 @@ public:
     Object *object(int file_slot, int slot);
     Id object_id(int file_slot, int slot);
     Id object_at(std::uint64_t offset) const;
+    Id object_named(std::uint32_t name) const;
 
     [[nodiscard]] bool has_handle(Id object) const;
     [[nodiscard]] bool exported(Id object) const;
+    // Others may have it, unseen.
+    [[nodiscard]] bool shared(Id object) const;
+    // An importer of it has a fence that has not signalled.
+    [[nodiscard]] bool fenced(Id object) const;
+    // An importer that is told keeps the pages where they are all the same.
+    [[nodiscard]] bool held(Id object) const;
+    [[nodiscard]] std::uint64_t charged_pages() const;
     // The kernel may compress its pages now.
     [[nodiscard]] bool may_be_compressed(Id object) const;
     // The kernel may take its contents now.

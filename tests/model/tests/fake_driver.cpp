@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string>
 #include <vector>
 
 namespace model {
@@ -36,8 +37,50 @@ Answer FakeDriver::run(const Operation &operation) {
         !answer.error && operation.pages)
         answer.values["moved"] = answer.values["scanned"] =
             static_cast<std::uint64_t>(operation.pages) + 1;
+    const bool longterm =
+        operation.kind == Kind::pin && is_longterm(operation);
+    if (bug_ == Bug::pins_for_long && longterm && answer.error == EBUSY)
+        answer = {};
+    if (bug_ == Bug::always_busy && longterm && !answer.error)
+        answer = failed(EBUSY);
+    if (bug_ == Bug::ignores_the_limit && is_limited(operation) &&
+        answer.error == ENOMEM)
+        answer = {};
+    if (bug_ == Bug::syncs_nothing && operation.kind == Kind::sync &&
+        answer.error == EINVAL && operation.variant == Variant::plain)
+        answer = {};
+    fenced_ |= operation.kind == Kind::fence;
+    if (bug_ == Bug::moves_fenced && fenced_ && operation.kind == Kind::query &&
+        !answer.error)
+        answer.values["moved"] += ++moved_;
+    tell_names(operation, answer);
     tell_cold(operation, answer);
     return answer;
+}
+
+// As if nobody but who gave the advice could have the buffer.
+void FakeDriver::tell_names(const Operation &operation, Answer &answer) {
+    if (operation.kind == Kind::flink && !answer.error)
+        named_.push_back(operation);
+    if (bug_ == Bug::keeps_names && operation.kind == Kind::open_name &&
+        answer.error == ENOENT && !named_.empty())
+        answer = {.error = 0,
+                  .signal = 0,
+                  .values = {{"handle", 1}, {"offset", 4096}, {"size", 4096}}};
+    for (const Operation &each : named_) {
+        const Answer now = query(each.file, each.slot);
+        const bool unused =
+            !now.error && now.value("resident") && !now.value("pins");
+        const std::string name = "purged_" + std::to_string(each.file) + "_" +
+                                 std::to_string(each.slot);
+        if (bug_ == Bug::takes_named && operation.kind == Kind::shrink &&
+            unused && now.value("flags") & GPUMEM_QUERY_DONTNEED)
+            answer.values[name] = 1;
+        if (bug_ == Bug::compresses_named && operation.kind == Kind::madvise &&
+            operation.advice == GPUMEM_MADV_COLD && unused &&
+            operation.file == each.file && operation.slot == each.slot)
+            answer.values["cold"] = 1;
+    }
 }
 
 Answer FakeDriver::query(int file, int slot) {
@@ -52,8 +95,9 @@ Answer FakeDriver::query(int file, int slot) {
 // it become resident.
 bool FakeDriver::refuses(const Operation &operation, Answer &answer) {
     if (bug_ != Bug::refuses_long_pins || operation.kind != Kind::pin ||
-        operation.variant != Variant::longterm ||
-        !inner_.makes_sense(operation))
+        !is_longterm(operation) || !inner_.makes_sense(operation))
+        return false;
+    if (const int error = inner_.error(operation); error && error != ENODATA)
         return false;
     std::vector<int> slots{operation.slot, operation.second, operation.third};
     std::erase(slots, NO_SLOT);

@@ -4,6 +4,8 @@
 
 #include "model/model_driver.hpp"
 
+#include <vector>
+
 namespace model {
 
 enum class Bug {
@@ -16,6 +18,14 @@ enum class Bug {
     never_compresses,   // any
     counts_restored,    // pages still as cold after a touch
     refuses_long_pins,  // of pages that may be in use
+    takes_named,        // contents of buffers that have a name
+    compresses_named,   // likewise, with COLD
+    keeps_names,        // of buffers that are gone
+    always_busy,        // to long pins
+    pins_for_long,      // what is pinned for a short time
+    ignores_the_limit,  // RLIMIT_MEMLOCK
+    syncs_nothing,      // an access that neither reads nor writes is no error
+    moves_fenced,       // buffers with fences
 };
 
 class FakeDriver : public Subject {
@@ -26,13 +36,17 @@ public:
 private:
     Answer query(int file, int slot);
     bool refuses(const Operation &operation, Answer &answer);
+    void tell_names(const Operation &operation, Answer &answer);
     void tell_cold(const Operation &operation, Answer &answer);
 
     Bug bug_;
     ModelDriver inner_;
     bool brought_back_ = false;
-    Operation advised_;      // last to be cold,
-    std::uint64_t cold_ = 0; // and so much of it was
+    std::vector<Operation> named_; // by these, all of them plain
+    Operation advised_;            // last to be cold,
+    bool fenced_ = false;
+    std::uint64_t moved_ = 0;
+    std::uint64_t cold_ = 0;       // and so much of it was
 };
 
 } // namespace model

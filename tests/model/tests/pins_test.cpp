@@ -14,8 +14,8 @@ using model::Model;
 namespace {
 
 // Two buffers of four pages, the first page of each touched.
-Model two_buffers() {
-    Model model({});
+Model two_buffers(const model::Rules &rules) {
+    Model model(rules);
     std::uint64_t number = 0;
     for (const auto &operation :
          model::parse_sequence("open file=0\n"
@@ -36,8 +36,9 @@ Model two_buffers() {
 
 // Whether a driver may answer that one page was in use, and that so many are
 // resident now.
-bool may_be_busy(std::uint64_t first, std::uint64_t second) {
-    Model model = two_buffers();
+bool may_be_busy(std::uint64_t first, std::uint64_t second,
+                 const model::Rules &rules = {}) {
+    Model model = two_buffers(rules);
     Answer busy = model::failed(EBUSY);
     busy.values = {{model::purged_name(0), 0},
                    {model::resident_name(0), first},
@@ -53,6 +54,14 @@ bool may_be_busy(std::uint64_t first, std::uint64_t second) {
 TEST(ModelPins, EitherOfTwoMayHaveBeenBusy) {
     EXPECT_TRUE(may_be_busy(1, 1)) << "the first";
     EXPECT_TRUE(may_be_busy(4, 1)) << "the second";
+}
+
+TEST(ModelPins, NothingIsBusyWhereNothingIsReplaced) {
+    model::Rules rules;
+    rules.replaced = model::Replaced::some;
+    EXPECT_TRUE(may_be_busy(1, 1, rules));
+    rules.replaced = model::Replaced::none;
+    EXPECT_FALSE(may_be_busy(1, 1, rules));
 }
 
 TEST(ModelPins, NothingBehindABusyOneBecomesResident) {

@@ -63,6 +63,9 @@ TEST(ModelCheck, AgreesWithADriverWithoutBugs) {
     EXPECT_GT(all.cold, 100U);
     EXPECT_GT(all.long_pins, 50U);
     EXPECT_GT(all.attaches, 20U);
+    EXPECT_GT(all.names, 50U);
+    EXPECT_GT(all.in_the_way, 20U);
+    EXPECT_GT(all.over_limit, 20U);
 }
 
 TEST(ModelCheck, MeetsAllThatItShouldInAShortRun) {
@@ -83,7 +86,18 @@ TEST(ModelCheck, FindsADriverThatNeverMovesWhatItCould) {
     EXPECT_EQ(what_lacks(all, {}), "a page that the driver's compaction moves");
     model::Rules immovable;
     immovable.movable = false;
+    immovable.replaced = model::Replaced::none;
     EXPECT_EQ(what_lacks(all, immovable), "");
+}
+
+TEST(ModelCheck, FindsADriverInWhichNothingIsInTheWay) {
+    model::Outcome all = outcome_of_many(model::WORTH_THE_WHILE, Bug::none);
+    all.in_the_way = 0;
+    EXPECT_EQ(what_lacks(all, {}),
+              "a long pin that a short one is in the way of");
+    model::Rules elsewhere;
+    elsewhere.replaced = model::Replaced::some;
+    EXPECT_EQ(what_lacks(all, elsewhere), "");
 }
 
 // Any page may be in use, but not always one.
@@ -103,12 +117,72 @@ TEST(ModelCheck, FindsADriverThatRefusesTooManyLongPins) {
     EXPECT_EQ(what_lacks(all, {}), "enough of these pins for the refusals");
 }
 
+// There is nothing that could be in use.
+TEST(ModelCheck, FindsALongPinThatIsRefusedForNothing) {
+    EXPECT_EQ(shortest(Bug::always_busy),
+              "open file=0\n"
+              "create file=0 slot=0 pages=1\n"
+              "pin file=0 slot=0 variant=longterm\n");
+}
+
+TEST(ModelCheck, FindsALongPinOfWhatIsPinnedForAShortTime) {
+    EXPECT_EQ(shortest(Bug::pins_for_long),
+              "open file=0\n"
+              "create file=0 slot=0 pages=1\n"
+              "pin file=0 slot=0\n"
+              "pin file=0 slot=0 variant=longterm\n");
+}
+
+TEST(ModelCheck, FindsAPinOverTheLimit) {
+    const std::string text = shortest(Bug::ignores_the_limit);
+    EXPECT_LE(std::ranges::count(text, '\n'), 4) << text;
+    EXPECT_NE(text.find(" variant=limited"), std::string::npos) << text;
+}
+
+TEST(ModelCheck, FindsAnAccessOfTheCpuThatIsNone) {
+    const std::string text = shortest(Bug::syncs_nothing);
+    EXPECT_LE(std::ranges::count(text, '\n'), 4) << text;
+    EXPECT_TRUE(text.ends_with("sync buf=0 flags=0\n")) << text;
+}
+
+TEST(ModelCheck, FindsAFencedBufferThatMoves) {
+    const std::string text = shortest(Bug::moves_fenced);
+    EXPECT_LE(std::ranges::count(text, '\n'), 7) << text;
+    EXPECT_NE(text.find("fence importer=0\n"), std::string::npos) << text;
+}
+
 TEST(ModelCheck, FindsAPinnedPageThatIsCompressed) {
     EXPECT_EQ(shortest(Bug::compresses_pinned),
               "open file=0\n"
               "create file=0 slot=0 pages=1\n"
               "pin file=0 slot=0\n"
               "madvise file=0 slot=0 advice=2\n");
+}
+
+TEST(ModelCheck, FindsABufferWithANameThatIsTaken) {
+    const std::string text = shortest(Bug::takes_named);
+    EXPECT_TRUE(text.starts_with("open file=0 variant=primary\n"
+                                 "create file=0 slot=0 pages=1\n"))
+        << text;
+    EXPECT_LE(std::ranges::count(text, '\n'), 7) << text;
+    EXPECT_NE(text.find("flink file=0 slot=0 name=0\n"), std::string::npos)
+        << text;
+    EXPECT_TRUE(text.ends_with("shrink\n")) << text;
+}
+
+TEST(ModelCheck, FindsABufferWithANameThatIsCompressed) {
+    const std::string text = shortest(Bug::compresses_named);
+    EXPECT_LE(std::ranges::count(text, '\n'), 6) << text;
+    EXPECT_NE(text.find("flink file=0 slot=0 name=0\n"), std::string::npos)
+        << text;
+    EXPECT_TRUE(text.ends_with("madvise file=0 slot=0 advice=2\n")) << text;
+}
+
+TEST(ModelCheck, FindsANameThatOutlivesItsBuffer) {
+    // The end of every sequence asks for the names once more.
+    const std::string text = shortest(Bug::keeps_names);
+    EXPECT_LE(std::ranges::count(text, '\n'), 4) << text;
+    EXPECT_TRUE(text.ends_with("flink file=0 slot=0 name=0\n")) << text;
 }
 
 TEST(ModelCheck, FindsATouchedPageThatCountsAsCold) {
@@ -124,12 +198,11 @@ TEST(ModelCheck, FindsAWrongErrorCode) {
 
 TEST(ModelCheck, FindsACallThatChangedSomethingAndFailed) {
     const std::string text = shortest(Bug::unpins_a_part);
-    EXPECT_TRUE(text.starts_with("open file=0\n"
-                                 "create file=0 slot=0 pages=1\n"
-                                 "pin file=0 slot=0\n"
-                                 "unpin file=0 slot=0 "))
+    EXPECT_LE(std::ranges::count(text, '\n'), 5) << text;
+    EXPECT_NE(text.find("pin file=0 slot=0\n"
+                        "unpin file=0 slot=0 "),
+              std::string::npos)
         << text;
-    EXPECT_EQ(std::ranges::count(text, '\n'), 4) << text;
 }
 
 TEST(ModelCheck, FindsACompactionThatMovesMoreThanItMay) {
@@ -139,8 +212,9 @@ TEST(ModelCheck, FindsACompactionThatMovesMoreThanItMay) {
 
 TEST(ModelCheck, FindsWhatNeedsMoreThanAFewOperations) {
     const std::string text = shortest(Bug::keeps_what_it_took);
-    // A page comes by a write, or by a pin and its end.
-    EXPECT_LE(std::ranges::count(text, '\n'), 8) << text;
+    // A page comes by a write, or by a pin and its end; what is read may be
+    // another device's.
+    EXPECT_LE(std::ranges::count(text, '\n'), 9) << text;
     EXPECT_NE(text.find("shrink\n"), std::string::npos) << text;
 }
 
