@@ -138,7 +138,8 @@ std::vector<std::size_t> Model::busy(const std::vector<Id> &ids) const {
             break;
         const bool first = std::find(ids.begin(), ids.end(), ids[i]) ==
                            ids.begin() + static_cast<std::ptrdiff_t>(i);
-        if (!first || !object.resident_pages() || rules_.replaced == Replaced::none ||
+        if (!first || !object.resident_pages() ||
+            rules_.replaced == Replaced::none ||
             (object.pins && !object.suspect))
             continue;
         found.push_back(i);
@@ -163,11 +164,10 @@ int Model::pin_all(const std::vector<Id> &ids, const std::vector<bool> &became,
                    bool longterm, const Answer &actual) {
     if (longterm && actual.error == EBUSY)
         if (const auto reasons = busy(ids); !reasons.empty()) {
-            const bool known =
-                std::ranges::any_of(reasons, [&](std::size_t i) {
-                    const Object &object = state_.objects.at(ids[i]);
-                    return object.pins || object.cpu_accesses;
-                });
+            const bool known = std::ranges::any_of(reasons, [&](std::size_t i) {
+                return state_.objects.at(ids[i]).pins ||
+                       state_.may_be_held(ids[i]);
+            });
             ++(known ? counts_.in_the_way : counts_.busy);
             for (std::size_t i = 0; i < reasons.back(); ++i) {
                 Object &object = state_.objects.at(ids[i]);

@@ -133,6 +133,13 @@ bool State::held(Id id) const {
     });
 }
 
+bool State::may_be_held(Id id) const {
+    return objects.at(id).cpu_accesses &&
+           std::ranges::any_of(importers, [&](const Importer &each) {
+               return each.lazy && !each.pins && bufs.at(each.buf).object == id;
+           });
+}
+
 std::uint64_t State::charged_pages() const {
     std::uint64_t all = 0;
     for (const auto &[id, each] : files)

@@ -136,8 +136,10 @@ public:
     [[nodiscard]] bool shared(Id object) const;
     // An importer of it has a fence that has not signalled.
     [[nodiscard]] bool fenced(Id object) const;
-    // An importer that is told keeps the pages where they are all the same.
+    // An importer that is told keeps the pages where they are all the same, or
+    // may do so.
     [[nodiscard]] bool held(Id object) const;
+    [[nodiscard]] bool may_be_held(Id object) const;
     [[nodiscard]] std::uint64_t charged_pages() const;
     // The kernel may compress its pages now.
     [[nodiscard]] bool may_be_compressed(Id object) const;

@@ -25,7 +25,7 @@ _STORE = ("Cold.", "ColdMoves.", "Of/ColdContents.")
 GUESTS = (
     ("", [], lambda name, backing: not name.startswith(_ELSEWHERE[backing]), None),
     (" with ZONE_MOVABLE and CMA", ["--append", "movablecore=512M cma=64M"],
-     lambda name, _: name.startswith(("LayoutOffline.", "LayoutCma.", "LongPin.")), None),
+     lambda name, _: name.startswith(("LayoutOffline.", "LayoutCma.", "LongPin.", "Model.")), None),
     (" with two nodes", ["--append", "numa=fake=2"], lambda name, _: name.startswith("LayoutNuma."), "gemfs"),
     (" with the store's other choices", ["--append", "gpumem_helper.store_pages=lru gpumem_helper.store_algorithm=zstd"],
      lambda name, _: name.startswith(_STORE), "gemfs"),
