@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string_view>
 #include <sys/types.h>
 
 namespace stress {
@@ -27,7 +28,7 @@ public:
             look_at_others(GLANCE);
     }
 
-    // For the ENOMEM of a call: memory may have been short since.
+    // For ENOMEM: memory may have been short since.
     [[nodiscard]] bool memory_was_short() const {
         return limited_ || shortages_ % 2 || shortages_ != totals_.shortages ||
                (totals_.others && others_took_memory());
@@ -40,12 +41,17 @@ public:
         return totals_.gone;
     }
 
-    // For a page that @thread, or the kernel for it, could not touch.
-    [[nodiscard]] bool page_was_refused(pid_t thread) const {
-        const bool told = refusals_.told(thread, begun_);
-        if (told)
-            ++totals_.pages_refused;
-        return told;
+    // For a page that @thread, or the kernel for it, could not touch: what is
+    // wrong with it, empty if the driver had no memory when there was none.
+    [[nodiscard]] std::string_view page_was_refused(pid_t thread) const {
+        // Before the search, which takes a while.
+        const bool was_short = memory_was_short();
+        if (!refusals_.told(thread, begun_))
+            return "the driver has not said that it had no memory for it";
+        if (!was_short)
+            return "the driver said that it had no memory, which was not short";
+        ++totals_.pages_refused;
+        return {};
     }
 
 private:

@@ -43,10 +43,11 @@ void Thread::refused(const Unreachable &page, pid_t thread) {
         failed(fmt::format("{}, which is in version {}{}", what,
                            page.expected.version,
                            page.resident ? " and pinned" : ""));
-    else if (!excuses_.page_was_refused(thread))
-        failed(fmt::format("{}, and the driver has not said that it had no "
-                           "memory for thread {}",
-                           what, thread));
+    else if (const auto wrong = excuses_.page_was_refused(thread);
+             !wrong.empty())
+        failed(fmt::format("{}, thread {}: {}", what, thread, wrong));
+    else
+        count_excused(ENOMEM);
 }
 
 bool Thread::refused(const char *call, std::initializer_list<int> expected) {
@@ -67,13 +68,19 @@ bool Thread::cut_short(const char *call, ssize_t got,
     const int error = got < 0 ? errno : EIO; // EIO: a part of a page
     const bool any_page = std::ranges::find(expected, EFAULT) != expected.end();
     // Looking for the driver's word takes time, where it is not needed too.
-    if (error == EFAULT && !any_page &&
-        (excuses_.device_is_gone() || excuses_.page_was_refused(::gettid()))) {
-        ++totals_.refused[static_cast<std::size_t>(op_)];
-        return false;
+    if (error != EFAULT || any_page) {
+        errno = error;
+        return refused(call, expected);
     }
-    errno = error;
-    return refused(call, expected);
+    ++totals_.refused[static_cast<std::size_t>(op_)];
+    if (excuses_.device_is_gone())
+        return false;
+    if (const auto wrong = excuses_.page_was_refused(::gettid());
+        !wrong.empty())
+        failed(fmt::format("{}: {}: {}", call, std::strerror(error), wrong));
+    else
+        count_excused(ENOMEM);
+    return false;
 }
 
 } // namespace stress

@@ -77,7 +77,8 @@ struct Totals {
     std::array<std::atomic<std::uint64_t>, OP_NAMES.size()> done{};
     // Refused with an error that is documented for the operation.
     std::array<std::atomic<std::uint64_t>, OP_NAMES.size()> refused{};
-    // Of these, with ENOMEM or EBUSY of a call that was excused.
+    // Of these, that were excused: for want of memory for a call or a page, and
+    // with EBUSY.
     std::array<std::atomic<std::uint64_t>, OP_NAMES.size()> no_memory{};
     std::array<std::atomic<std::uint64_t>, OP_NAMES.size()> busy{};
     std::array<std::atomic<std::uint64_t>, MOVE_NAMES.size()> moves_done{};
