@@ -77,11 +77,23 @@ public:
         ++inputs_;
         tell();
         if (options_.calls && calls_ >= options_.calls) {
-            summary();
+            finish();
             std::_Exit(0); // libFuzzer takes exit() for a failure here
         }
     }
 
+    // Does not return if pages are lost; which input did that is not known.
+    void finish() const {
+        summary();
+        try {
+            machine_.expect_no_page_lost();
+        } catch (const std::exception &lost) {
+            fmt::print(stderr, "gpumem-fuzz: {}\n", lost.what());
+            std::_Exit(1);
+        }
+    }
+
+private:
     // libFuzzer counts inputs, not calls.
     void summary() const {
         if (!inputs_)
@@ -97,7 +109,6 @@ public:
         std::fflush(stdout);
     }
 
-private:
     void tell() {
         const auto now = std::chrono::steady_clock::now();
         if (!options_.progress || now < tell_)
@@ -188,7 +199,7 @@ int fuzz(const Options &options, const char *program) {
         static Target made(options, running);
         target = &made;
         // At the end of its own, for example by -max_total_time.
-        std::atexit([] { target->summary(); });
+        std::atexit([] { target->finish(); });
         return LLVMFuzzerRunDriver(&argc, &arguments, run_one);
     });
 }
@@ -210,6 +221,7 @@ int replay(const std::string &path) {
                                               : "0");
         }
         machine.end();
+        machine.expect_no_page_lost();
     } catch (const Failure &failure) {
         fmt::print("\ngpumem-fuzz: {}\n", failure.what());
         return 1;

@@ -59,6 +59,7 @@ Machine::Machine(bool unhurried)
     // shrink() shall not fill the kernel's log.
     support::write_file("/proc/sys/vm/drop_caches", "4");
     before_ = device_.stats();
+    pages_.emplace();
 }
 
 Machine::~Machine() {
@@ -97,6 +98,12 @@ void Machine::make_foreign() {
                            DRM_CLOEXEC | DRM_RDWR, &fd))
         throw std::runtime_error("vkms gives no dma-buf");
     foreign_.reset(fd);
+}
+
+// Too slow to be asked after each program.
+void Machine::expect_no_page_lost() const {
+    if (const auto lost = pages_->lost(); !lost.empty())
+        throw Failure(lost.front());
 }
 
 void Machine::begin() {

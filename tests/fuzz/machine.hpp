@@ -4,6 +4,7 @@
 #pragma once
 
 #include "fuzz/program.hpp"
+#include "support/page_owner.hpp"
 
 #include <gpumem/gpumem.hpp>
 
@@ -11,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -41,6 +43,8 @@ public:
     Answer run(const Call &call);
     // Closes all; throws Failure if the driver keeps anything.
     void end();
+    // After the last program: throws Failure if the kernel misses pages.
+    void expect_no_page_lost() const;
 
 private:
     using Arguments = std::array<std::uint8_t, ARGUMENTS>;
@@ -166,6 +170,7 @@ private:
     std::byte *windows_ = nullptr; // where mappings go
     const gpumem::Device device_;
     gpumem::DeviceStats before_{};
+    std::optional<support::PageAccount> pages_;
     Share compacting_, shrinking_;
 
     // Of the program.

@@ -9,6 +9,7 @@
 #include "stress/report.hpp"
 #include "stress/shortage.hpp"
 #include "stress/totals.hpp"
+#include "support/page_owner.hpp"
 #include "support/system.hpp"
 
 #include <gpumem/gpumem.hpp>
@@ -120,6 +121,16 @@ void print_end(const Totals &totals, const stress::Ends &ends,
         fmt::print("first failure: {}\n", totals.words.data());
 }
 
+// By the driver's account, and by the kernel's where it keeps one.
+void expect_nothing_left(const gpumem::Device &device,
+                         const stress::State &before,
+                         const support::PageAccount &pages,
+                         const stress::Report &report) {
+    stress::expect_as_before(device, before, report);
+    for (const std::string &what : pages.lost())
+        report.failed(what);
+}
+
 int stress_all(const stress::RunOptions &options, const std::string &summary) {
     prepare();
     Totals &totals = shared_totals();
@@ -132,6 +143,7 @@ int stress_all(const stress::RunOptions &options, const std::string &summary) {
     fmt::print("seed {}\n", options.seed);
     gpumem::Device device = gpumem::Device::open();
     const stress::State before = stress::state_of(device);
+    const support::PageAccount pages;
     const stress::Work work_before = stress::work_of(device);
     const bool has_pages = device.stats().backing != GPUMEM_BACKING_KIND_MOPS;
     const stress::Here here(has_pages,
@@ -157,7 +169,7 @@ int stress_all(const stress::RunOptions &options, const std::string &summary) {
     if (movers < 0 || ::waitpid(movers, &status, 0) < 0 || status)
         report.failed("the process that moves memory failed");
     if (options.alone)
-        stress::expect_as_before(device, before, report);
+        expect_nothing_left(device, before, pages, report);
 
     for (const std::string &what : stress::excused_too_often(totals))
         report.failed(what);

@@ -3,11 +3,11 @@
 // end.
 #pragma once
 
+#include "support/page_owner.hpp"
+
 #include <gtest/gtest.h>
 
-#include <cstdint>
-#include <map>
-#include <string>
+#include <optional>
 
 namespace support {
 
@@ -17,7 +17,7 @@ public:
     void TearDown() override;
 
 private:
-    std::map<std::string, std::uint64_t> before_;
+    std::optional<PageAccount> account_;
 };
 
 } // namespace support

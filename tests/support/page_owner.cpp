@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -13,6 +14,8 @@
 
 namespace support {
 namespace {
+
+constexpr std::chrono::seconds PATIENCE{30};
 
 const std::string OWNERS = "/sys/kernel/debug/page_owner";
 // From 6.10 on: a line for each trace instead of one for each page.
@@ -65,6 +68,30 @@ std::map<std::string, std::uint64_t> pages_of_gpumem() {
             pages = 1UL << number;
         }
     }
+    return found;
+}
+
+PageAccount::PageAccount() {
+    if (page_owner_is_on())
+        before_ = pages_of_gpumem();
+}
+
+std::vector<std::string> PageAccount::lost() const {
+    using clock = std::chrono::steady_clock;
+    std::vector<std::string> found;
+    const auto end = clock::now() + PATIENCE;
+    do {
+        found.clear();
+        if (!page_owner_is_on())
+            break;
+        for (const auto &[trace, pages] : pages_of_gpumem()) {
+            const auto was = before_.find(trace);
+            const std::uint64_t before = was == before_.end() ? 0 : was->second;
+            if (pages > before)
+                found.push_back(std::to_string(pages - before) +
+                                " pages are lost:\n" + trace);
+        }
+    } while (!found.empty() && clock::now() < end);
     return found;
 }
 
