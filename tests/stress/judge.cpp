@@ -117,6 +117,8 @@ std::vector<std::string> not_done(const RunOptions &options,
     std::vector<std::string> found;
     if (!work.moved)
         found.emplace_back("no page was moved");
+    else if (!totals.moves_verified)
+        found.emplace_back("no move was verified");
     if (!work.compressed)
         found.emplace_back("no page was compressed but those of one word");
     if (!work.restored)

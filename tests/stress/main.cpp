@@ -76,6 +76,7 @@ void write_summary(const std::string &path, const stress::RunOptions &options,
         {"pages_written", totals.pages_written.load()},
         {"pages_verified", totals.pages_verified.load()},
         {"pages_moved", work.moved},
+        {"moves_verified", totals.moves_verified.load()},
         {"pages_compacted", totals.compacted.load()},
         {"pages_compressed", work.compressed},
         {"pages_restored", work.restored},
@@ -109,14 +110,15 @@ void print_end(const Totals &totals, const stress::Ends &ends,
         "purged {}, processes {} ended, {} killed, {} by the OOM killer, "
         "{} without their device, {} pages without memory, {} frames of "
         "pinned pages compared, memory moved {} times, pages moved {}, "
-        "{} of them by the driver, compressed {}, restored {}, failures {}\n",
+        "{} of them by the driver, moves verified {}, compressed {}, restored "
+        "{}, failures {}\n",
         sum(totals.done), totals.pages_written.load(),
         totals.pages_verified.load(), totals.pages_verified.load() / 256,
         totals.purged.load(), ends.by_themselves, ends.killed, ends.oom_killed,
         ends.lost_device, totals.pages_refused.load(),
         totals.frames_compared.load(), sum(totals.moves_done), work.moved,
-        totals.compacted.load(), work.compressed, work.restored,
-        totals.failures.load());
+        totals.compacted.load(), totals.moves_verified.load(),
+        work.compressed, work.restored, totals.failures.load());
     if (totals.has_words)
         fmt::print("first failure: {}\n", totals.words.data());
 }
@@ -206,8 +208,8 @@ int main(int argc, char **argv) {
         ->capture_default_str();
     app.add_option(
            "--progress", options.progress,
-           "Seconds between lines 'progress MOVED VERIFIED FAILURES', in "
-           "pages; 0: none")
+           "Seconds between lines 'progress MOVED MOVES-VERIFIED VERIFIED "
+           "FAILURES', in pages; 0: none")
         ->check(CLI::Range(0U, 1000000U))
         ->capture_default_str();
     app.add_option("--summary", summary,

@@ -233,7 +233,8 @@ Ends run_processes(const RunOptions &options, gpumem::Device &device,
         }
         if (options.progress && clock::now() >= say) {
             say += std::chrono::seconds(options.progress);
-            fmt::print("progress {} {} {}\n", device.stats().moved - moved,
+            fmt::print("progress {} {} {} {}\n", device.stats().moved - moved,
+                       totals.moves_verified.load(),
                        totals.pages_verified.load(), totals.failures.load());
             std::fflush(stdout);
         }

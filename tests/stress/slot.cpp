@@ -21,6 +21,7 @@ void Slot::fill(const gpumem::Device &device, std::uint64_t pages,
     device_ = &device;
     dontneed = false;
     number = buffer;
+    moves_seen = 0;
     versions.assign(pages, 0);
     torn.assign(pages, 0);
     busy = std::vector<std::atomic<bool>>(pages);

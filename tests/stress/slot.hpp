@@ -107,6 +107,9 @@ public:
     gpumem::Mapping map;
     bool dontneed = false;
     std::uint64_t number = 0;
+    // Moves of its pages, as the driver counts them, up to which its contents are
+    // known to be right, or gone.
+    std::uint64_t moves_seen = 0;
     std::vector<std::uint32_t> versions;
     std::vector<std::uint8_t> torn; // flags; see Stamp
 

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <shared_mutex>
 #include <unistd.h>
+#include <utility>
 
 using support::PAGE;
 
@@ -52,15 +53,39 @@ Thread::Thread(std::uint64_t seed, const gpumem::Device &device, bool has_pages,
 
 void Thread::step() {
     op_ = OPS[below(OPS.size())];
-    held_ = false;
-    excuses_.begin();
-    Slot &slot = some_slot();
-    const auto i = static_cast<std::size_t>(op_);
-    try {
+    attempt([this] {
+        Slot &slot = some_slot();
         if (totals_.calm)
             calm_down();
         check_orphans();
-        if (run(op_, slot))
+        return run(op_, slot);
+    });
+}
+
+void Thread::verify_rest() {
+    op_ = Op::verify;
+    while (!orphans_.empty())
+        attempt([this] {
+            drop_orphan();
+            return true;
+        });
+    for (Slot &slot : slots_)
+        attempt([&] {
+            const std::unique_lock alone(slot.all, std::try_to_lock);
+            if (!alone || !slot.filled() || slot.dontneed ||
+                slot.bo.query().moved == slot.moves_seen)
+                return false;
+            check_all(slot, "at the end");
+            return true;
+        });
+}
+
+template <typename Body> void Thread::attempt(Body body) {
+    held_ = false;
+    excuses_.begin();
+    const auto i = static_cast<std::size_t>(op_);
+    try {
+        if (body())
             ++totals_.done[i];
     } catch (const Unreachable &page) {
         ++totals_.refused[i];
@@ -174,7 +199,7 @@ bool Thread::destroy(Slot &slot) {
     try {
         if (!slot.dontneed)
             check_all(slot, "before it is destroyed");
-    } catch (const Unreachable &) {
+    } catch (...) {
         drop(slot);
         throw;
     }
@@ -198,6 +223,7 @@ bool Thread::willneed(Slot &slot) {
     if (!slot.bo.madvise(GPUMEM_BO_WILLNEED)) {
         ++totals_.purged;
         slot.purged();
+        slot.moves_seen = slot.bo.query().moved;
         if (!slot.pipes.empty())
             failed(
                 fmt::format("buffer {} was purged while a page of it was in a "
@@ -219,7 +245,7 @@ bool Thread::cold(Slot &slot) {
 
 bool Thread::write(Slot &slot) {
     return some_pages(slot, [&](std::size_t page) {
-        slot.write(slot.address(page), page, totals_);
+        write(slot, slot.address(page), page);
     });
 }
 
@@ -252,10 +278,14 @@ bool Thread::second_file(Slot &slot) {
     });
 }
 
-void Thread::check_all(const Slot &slot, const char *where) {
+void Thread::check_all(Slot &slot, const char *where) {
+    // What moves from now on may be read already.
+    const std::uint64_t moved = slot.bo.query().moved;
+    const bool any = moved != slot.moves_seen;
     for (std::size_t page = 0; page < slot.pages(); ++page)
-        if (slot.versions[page] || below(8) == 0)
+        if (any || slot.versions[page] || below(8) == 0)
             check(slot, slot.address(page), page, where);
+    totals_.moves_verified += moved - std::exchange(slot.moves_seen, moved);
 }
 
 } // namespace stress

@@ -32,8 +32,11 @@ public:
            const Excuses &excuses, const Report &report, Totals &totals);
 
     void step();
+    // At its end: what is left of buffers whose pages moved is right.
+    void verify_rest();
 
 private:
+    template <typename Body> void attempt(Body body);
     Slot &some_slot();
     bool run(Op op, Slot &slot);
 
@@ -70,6 +73,7 @@ private:
 
     // Of its mappings without a handle.
     void check_orphans();
+    void drop_orphan();
 
     // Lets go of everything by which a page is where it is.
     void calm_down();
@@ -90,8 +94,16 @@ private:
     void check_copy(const Slot &slot, std::size_t page, const char *where) {
         slot.check_copy(copy_.data(), page, report_, totals_, where);
     }
-    // All that was written, and some of what was not.
-    void check_all(const Slot &slot, const char *where);
+    // What is in the page, unless nothing was ever, and then the next version:
+    // no move is forgotten unseen.
+    void write(Slot &slot, std::byte *at, std::size_t page) {
+        if (slot.versions[page])
+            check(slot, at, page, "before it is written");
+        slot.write(at, page, totals_);
+    }
+    // With the slot alone: all that was written, and some of what was not; every
+    // page, if any moved since the last time.
+    void check_all(Slot &slot, const char *where);
 
     // A run of pages of the first @end, without those that another thread has.
     template <typename Body>

@@ -101,7 +101,7 @@ bool Thread::attach(Slot &slot) {
     for (std::size_t i = below(4); i; --i) {
         const std::size_t page = below(slot.pages());
         if (const auto lock = slot.lock(page)) // not in a pipe
-            slot.write(slot.address(page), page, totals_);
+            write(slot, slot.address(page), page);
     }
     std::uint64_t sum = 0;
     for (std::size_t page = 0; page < slot.pages(); ++page) {

@@ -67,7 +67,7 @@ bool Thread::protect(Slot &slot) {
     if (!window.protect(PROT_READ | PROT_WRITE))
         return refused("mprotect", {});
     return some_pages(slot, [&](std::size_t page) {
-        slot.write(window.page(page), page, totals_);
+        write(slot, window.page(page), page);
     });
 }
 
@@ -104,8 +104,6 @@ bool Thread::outlive(Slot &slot) {
     if (!window)
         return refused("mmap", {});
     compare_all_frames(slot);
-    if (orphans_.size() >= MOST_ORPHANS)
-        orphans_.pop_front();
     orphans_.emplace_back(std::move(window), slot);
     drop(slot);
     return true;
@@ -115,13 +113,15 @@ void Thread::check_orphans() {
     for (const Orphan &orphan : orphans_)
         if (below(4) == 0)
             orphan.check(below(orphan.pages()), report_, totals_);
-    while (!orphans_.empty() && orphans_.front().is_old()) {
-        const Orphan last = std::move(orphans_.front());
-        orphans_.pop_front();
-        for (std::size_t page = 0; page < last.pages(); ++page)
-            if (last.is_written(page))
-                last.check(page, report_, totals_);
-    }
+    while (!orphans_.empty() && (orphans_.size() > MOST_ORPHANS ||
+                                 orphans_.front().is_old()))
+        drop_orphan();
+}
+
+void Thread::drop_orphan() {
+    const Orphan last = std::move(orphans_.front());
+    orphans_.pop_front();
+    last.check_all(report_, totals_);
 }
 
 // The child of a process with threads may call little, so it only touches the
@@ -165,7 +165,8 @@ bool Thread::fork(Slot &slot) {
     // By the OOM killer: nobody knows how much of the page it had written.
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
         ++totals_.children_killed;
-        slot.write(slot.address(page), page, totals_);
+        slot.written(page, false);
+        write(slot, slot.address(page), page);
     } else if (status == 0) {
         slot.written(page, true);
     } else {

@@ -87,6 +87,9 @@ struct Totals {
     std::array<std::atomic<std::uint64_t>, IMPORTERS.size()> imported{};
     std::atomic<std::uint64_t> pages_written{};
     std::atomic<std::uint64_t> pages_verified{};
+    // Moves of pages of buffers of which every page was read afterwards, before
+    // anything was written over what had moved.
+    std::atomic<std::uint64_t> moves_verified{};
     std::atomic<std::uint64_t> purged{};
     // Pages that the driver's own compaction moved.
     std::atomic<std::uint64_t> compacted{};

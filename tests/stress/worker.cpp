@@ -34,6 +34,8 @@ void work_on(const gpumem::Device &device, const WorkerOptions &options,
             while (!totals.stop && !totals.leave &&
                    begun++ < options.operations)
                 thread->step();
+            if (!totals.leave)
+                thread->verify_rest();
         });
 }
 

@@ -97,6 +97,19 @@ std::map<std::uint64_t, ObjectState> object_states() {
     return found;
 }
 
+std::optional<std::uint64_t> moves_of(std::uint64_t object) try {
+    for (const std::string &line : entries(lines_of("objects"))) {
+        std::uint64_t id = 0, size = 0, resident = 0, pins = 0, moved = 0;
+        if (std::istringstream(line) >> id >> size >> resident >> pins >>
+                moved &&
+            id == object)
+            return moved;
+    }
+    return {};
+} catch (const std::runtime_error &) {
+    return {};
+}
+
 std::uint64_t object_at(std::uint64_t map_offset) {
     std::uint64_t id = 0, size = 0, resident = 0, pins = 0, moved = 0, offset = 0;
     for (int i = 0; i < FEW_TRIES; ++i) {

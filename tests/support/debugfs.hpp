@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct ObjectState {
 // Of every object, by its id. As object_ids(), waits for objects that are busy,
 // and throws if there always is one.
 std::map<std::uint64_t, ObjectState> object_states();
+
+// Moves of one object's pages; none if it is not there, busy, or cannot be asked.
+std::optional<std::uint64_t> moves_of(std::uint64_t object);
 
 // The object whose buffer has this offset on the DRM fd; 0 if none has that is
 // not busy for long.

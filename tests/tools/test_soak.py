@@ -20,16 +20,28 @@ PLAN = state.Plan("abc123", "6.12", 20, ("gemfs", "fuzz"))
 class Soak(unittest.TestCase):
     def test_reads_progress_and_frames_and_nothing_else(self):
         counts = Counts()
-        self.assertTrue(counts.read("progress 10 20 0\n"))
+        self.assertTrue(counts.read("progress 10 5 20 0\n"))
         self.assertTrue(counts.read("drawn 8 0\n"))
         self.assertTrue(counts.read("drawn 8 1\n"))
         self.assertTrue(counts.read("refused\n"))
-        self.assertTrue(counts.read("progress 30 40 2\n"))
+        self.assertTrue(counts.read("progress 30 25 40 2\n"))
         self.assertFalse(counts.read("write   5 done   1 refused\n"))
         self.assertTrue(counts.read("calls 600\n"))
         self.assertTrue(counts.read("calls 900, inputs 30, 1 s, 900 calls/s, no kcov, outcomes 5, seed 1\n"))
-        self.assertEqual(counts, Counts(30, 40, 16, 1, 2, 0, 900, 1))
-        self.assertEqual(counts + Counts(1, 1, 1, 1, 1, 1, 1, 1), Counts(31, 41, 17, 2, 3, 1, 901, 2))
+        self.assertEqual(counts, Counts(30, 25, 40, 16, 1, 2, 0, 900, 1))
+        self.assertEqual(counts + Counts(1, 1, 1, 1, 1, 1, 1, 1, 1), Counts(31, 26, 41, 17, 2, 3, 1, 901, 2))
+
+    def test_tells_moves_that_were_verified_beside_those_that_were_made(self):
+        total = state.State(7, PLAN, counts=Counts(pages_moved=30, moves_verified=25))
+        self.assertIn("30 pages moved, 25 moves verified, ", main.told(total))
+        with tempfile.TemporaryDirectory() as directory, mock.patch.object(rounds, "OUT", pathlib.Path(directory)), \
+                mock.patch.object(rounds, "_vm", lambda *_: ["sh", "-c", 'echo progress 10 5 20 0; printf %s "$1" >"$0"',
+                                                            f"{directory}/stress.json", \
+                                                            '{"pages_moved": 30, "moves_verified": 25, "pages_verified": 40, '
+                                                            '"failures": 0, "operations": 50}']):
+            shown = []
+            counts, wrong = rounds.mix("6.12", "gemfs", 7, 60, lambda counts: shown.append(counts.moves_verified))
+            self.assertEqual((shown, counts, wrong), ([5], Counts(30, 25, 40, 0, 0, 0, 50), ""))
 
     def test_rounds_take_turns_or_are_of_the_kind_that_is_wanted(self):
         self.assertEqual(main.turns_of(["gemfs", "mops"], None), ["gemfs", "mops", "fuzz"])

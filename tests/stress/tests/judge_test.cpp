@@ -22,6 +22,7 @@ protected:
         for (auto &seen : totals->imported)
             seen = 1;
         totals->compacted = 1;
+        totals->moves_verified = 1;
         totals->met_gone = 1;
         totals->long_pins = 1;
         totals->frames_compared = 1;
@@ -71,7 +72,8 @@ TEST_F(Judge, MissesWhatElseARunIsFor) {
         EXPECT_EQ(missing(), 1U);
         seen = 1;
     }
-    for (auto *number : {&totals->compacted, &totals->met_gone,
+    for (auto *number : {&totals->compacted, &totals->moves_verified,
+                         &totals->met_gone,
                          &totals->long_pins, &totals->frames_compared}) {
         *number = 0;
         EXPECT_EQ(missing(), 1U);

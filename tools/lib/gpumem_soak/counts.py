@@ -4,7 +4,7 @@
 import dataclasses
 import re
 
-_PROGRESS = re.compile(r"^progress (\d+) (\d+) (\d+)$")
+_PROGRESS = re.compile(r"^progress (\d+) (\d+) (\d+) (\d+)$")
 _DRAWN = re.compile(r"^drawn (\d+) (\d+)$")
 _REFUSED = re.compile(r"^refused$")
 # So far, and at the end with more behind it.
@@ -14,6 +14,7 @@ _CALLS = re.compile(r"^calls (\d+)(?:, |$)")
 @dataclasses.dataclass
 class Counts:
     pages_moved: int = 0
+    moves_verified: int = 0
     pages_verified: int = 0
     frames: int = 0
     frames_wrong: int = 0
@@ -28,7 +29,7 @@ class Counts:
     def read(self, line):
         """Whether the line, of what a round prints, was one that counts."""
         if match := _PROGRESS.match(line):
-            self.pages_moved, self.pages_verified, self.failures = map(int, match.groups())
+            self.pages_moved, self.moves_verified, self.pages_verified, self.failures = map(int, match.groups())
         elif match := _DRAWN.match(line):
             self.frames += int(match.group(1))
             self.frames_wrong += int(match.group(2))

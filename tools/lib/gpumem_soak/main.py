@@ -73,7 +73,7 @@ class Line:
 
 def told(total):
     counts = total.counts
-    return (f"{total.seconds / 3600:.2f} h, {total.rounds} rounds: {counts.pages_moved} pages moved, "
+    return (f"{total.seconds / 3600:.2f} h, {total.rounds} rounds: {counts.pages_moved} pages moved, {counts.moves_verified} moves verified, "
             f"{counts.pages_verified * 4096} bytes verified, {counts.operations} operations, {counts.calls} calls fuzzed, "
             f"{counts.frames} frames drawn and {counts.frames_wrong} wrong, "
             f"{counts.walks_refused} walks refused memory, {counts.failures} failures")
@@ -100,7 +100,7 @@ def _soak(parsed, total, backings):
             def show(counts):
                 now = total.counts + counts
                 line.show(f"{(before + time.monotonic() - begun) / 3600:.2f} h, seed {total.seed}, {turn}: "
-                          f"{now.pages_moved} pages moved, {now.pages_verified // 256} MiB verified, {now.calls} calls, "
+                          f"{now.pages_moved} pages moved, {now.moves_verified} moves verified, {now.pages_verified // 256} MiB verified, {now.calls} calls, "
                           f"{now.failures + now.frames_wrong} failures")
 
             seconds = int(min(parsed.round * 60, left))

@@ -54,7 +54,8 @@ def mix(kernel, backing, seed, seconds, show):
     wrong = f"the round with seed {seed} on {kernel} {backing} failed with status {status}: see {log}" if status else ""
     try:
         found = json.loads(summary.read_text(encoding="utf-8"))
-        counts.pages_moved, counts.pages_verified = found["pages_moved"], found["pages_verified"]
+        counts.pages_moved, counts.moves_verified = found["pages_moved"], found["moves_verified"]
+        counts.pages_verified = found["pages_verified"]
         counts.failures, counts.operations = found["failures"], found["operations"]
         shutil.move(summary, OUT / f"round-{seed}.json")
     except (OSError, ValueError, KeyError) as error:
