@@ -30,9 +30,10 @@ public:
     // Pages in pipes stay what they are.
     std::vector<InPipe> clear();
 
-    // By pins or pipes, so that its pages cannot be replaced.
+    // By pins, pipes or other devices, so that its pages cannot be replaced. With
+    // @held_lock.
     [[nodiscard]] bool is_held() const {
-        return !pins.empty() || !pipes.empty();
+        return !pins.empty() || !pipes.empty() || importers;
     }
 
     [[nodiscard]] bool filled() const { return bool(bo); }
@@ -116,6 +117,8 @@ public:
     std::mutex held_lock;
     std::vector<Pinned> pins;
     std::vector<InPipe> pipes;
+    // That are attached while others use the buffer.
+    std::atomic<std::uint64_t> importers{};
 
 private:
     // @mapping: by which the page was read, whose page frame a report tells.

@@ -25,13 +25,15 @@ constexpr std::array OPS{
     Op::unpin,    Op::dontneed,    Op::willneed, Op::willneed, Op::reimport,
     Op::attach,   Op::second_file, Op::remap,    Op::protect,  Op::hole,
     Op::outlive,  Op::fork,        Op::vm_readv, Op::vmsplice, Op::from_pipe,
-    Op::direct_io, Op::cold,       Op::cold};
+    Op::direct_io, Op::cold,       Op::cold,     Op::cpu_access,
+    Op::cpu_access};
 
 bool exports(Op op) {
     switch (op) {
     case Op::reimport:
     case Op::second_file:
     case Op::attach:
+    case Op::cpu_access:
     case Op::remap:
     case Op::protect:
     case Op::hole:
@@ -174,6 +176,8 @@ bool Thread::use(Op op, Slot &slot) {
         return from_pipe(slot);
     case Op::direct_io:
         return direct_io(slot);
+    case Op::cpu_access:
+        return cpu_access(slot);
     default:
         return vmsplice(slot);
     }

@@ -17,6 +17,7 @@
 #include <array>
 #include <deque>
 #include <initializer_list>
+#include <optional>
 #include <random>
 #include <string>
 #include <sys/types.h>
@@ -48,8 +49,6 @@ private:
     bool willneed(Slot &slot);
     bool cold(Slot &slot);
     bool attach(Slot &slot);
-    bool attach_and_map(const Slot &slot, const support::TestImporter &importer,
-                        std::size_t kind);
     bool outlive(Slot &slot);
     void drop(Slot &slot);
 
@@ -70,6 +69,12 @@ private:
     bool vmsplice(Slot &slot);
     bool from_pipe(Slot &slot);
     bool direct_io(Slot &slot);
+    bool cpu_access(Slot &slot);
+
+    // An importer that has mapped the buffer; none if that was refused.
+    std::optional<support::TestImporter> import(Slot &slot, std::size_t kind);
+    bool attach_and_map(Slot &slot, const support::TestImporter &importer,
+                        std::size_t kind);
 
     // Of its mappings without a handle.
     void check_orphans();

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 // What a thread lets the kernel do with the pages of a buffer: by references of
 // its own, and by other devices.
+#include "stress/cpu_access.hpp"
 #include "stress/thread.hpp"
-
 #include "support/test_importer.hpp"
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <sys/uio.h>
@@ -85,18 +87,17 @@ bool Thread::attach(Slot &slot) {
     if (totals_.calm)
         return false;
     const std::size_t kind = below(IMPORTERS.size());
-    std::optional<support::TestImporter> opened;
-    try {
-        opened.emplace();
-    } catch (const std::system_error &error) {
-        errno = error.code().value();
-        return refused("open of an importer", {});
-    }
-    const support::TestImporter &importer = *opened;
-    if (!attach_and_map(slot, importer, kind))
+    const auto importer = import(slot, kind);
+    if (!importer)
         return false;
-    if (below(2) && (errno = importer("fence")))
+    const bool fence = below(2);
+    if (fence && (errno = (*importer)("fence")))
         return refused("fence of an importer", {});
+    // Which would wait for the fence.
+    const gpumem::DmaBuf dmabuf = slot.bo.export_dmabuf();
+    std::optional<CpuAccess> access;
+    if (!fence && !access.emplace(dmabuf.fd(), DMA_BUF_SYNC_RW))
+        return refused("start of the CPU's access", {});
     // It sees what is written from now on, too.
     for (std::size_t i = below(4); i; --i) {
         const std::size_t page = below(slot.pages());
@@ -110,7 +111,9 @@ bool Thread::attach(Slot &slot) {
               [&] { std::memcpy(&word, slot.address(page), sizeof word); });
         sum += word;
     }
-    const auto seen = importer.get_all();
+    if (access && !access->end())
+        return refused("end of the CPU's access", {});
+    const auto seen = importer->get_all();
     if (!seen.at("mapped") || seen.at("stale"))
         return true;
     if (seen.at("sum") == sum)
@@ -121,9 +124,52 @@ bool Thread::attach(Slot &slot) {
     return true;
 }
 
+// As attach(), but others use the buffer meanwhile: access and mappings of the same
+// buffer begin and end at once, and nobody knows what a device should see.
+bool Thread::cpu_access(Slot &slot) {
+    if (totals_.calm)
+        return false;
+    std::optional<support::TestImporter> importer;
+    Counted attached;
+    if (below(2)) {
+        importer = import(slot, below(IMPORTERS.size()));
+        if (!importer)
+            return false;
+        attached = count(slot.importers);
+    }
+    static constexpr std::array<std::uint64_t, 3> ACCESSES{
+        DMA_BUF_SYNC_READ, DMA_BUF_SYNC_WRITE, DMA_BUF_SYNC_RW};
+    const std::uint64_t what = ACCESSES.at(below(ACCESSES.size()));
+    const gpumem::DmaBuf dmabuf = slot.bo.export_dmabuf();
+    CpuAccess access(dmabuf.fd(), what);
+    if (!access)
+        return refused("start of the CPU's access", {});
+    const bool any = some_pages(slot, [&](std::size_t page) {
+        check(slot, slot.address(page), page, "CPU's access");
+        if (what & DMA_BUF_SYNC_WRITE)
+            slot.write(slot.address(page), page, totals_);
+    });
+    return access.end() ? any : refused("end of the CPU's access", {});
+}
+
+std::optional<support::TestImporter> Thread::import(Slot &slot,
+                                                    std::size_t kind) {
+    std::optional<support::TestImporter> opened;
+    try {
+        opened.emplace();
+    } catch (const std::system_error &error) {
+        errno = error.code().value();
+        refused("open of an importer", {});
+        return {};
+    }
+    if (!attach_and_map(slot, *opened, kind))
+        opened.reset();
+    return opened;
+}
+
 // Who pins for long may need other pages, so nobody may hold those that there
 // are. Compaction does for a moment, and the driver does not wait long for it.
-bool Thread::attach_and_map(const Slot &slot,
+bool Thread::attach_and_map(Slot &slot,
                             const support::TestImporter &importer,
                             std::size_t kind) {
     using clock = std::chrono::steady_clock;
@@ -140,8 +186,11 @@ bool Thread::attach_and_map(const Slot &slot,
             return true;
         // dma-buf says ENOMEM for a page that somebody holds.
         const bool busy = pins && (error == EBUSY || error == ENOMEM);
-        const bool excused =
-            busy && (slot.is_held() || totals_.calm || totals_.stop);
+        bool excused = busy;
+        if (busy) {
+            const std::scoped_lock lock(slot.held_lock);
+            excused = slot.is_held() || totals_.calm || totals_.stop;
+        }
         if (excused || !busy || clock::now() >= end ||
             (error == ENOMEM && excuses_.memory_was_short())) {
             errno = error;

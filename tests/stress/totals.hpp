@@ -34,6 +34,7 @@ enum class Op : std::uint8_t {
     vmsplice,
     from_pipe,
     direct_io,
+    cpu_access,
     count, // not an operation
 };
 
@@ -42,7 +43,7 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Op::count)>
              "unpin",  "dontneed", "willneed", "cold",        "reimport",
              "second file",        "attach",   "remap",       "protect",
              "hole",   "outlive",  "fork",     "vm_readv",    "vmsplice",
-             "from a pipe",        "O_DIRECT"};
+             "from a pipe",        "O_DIRECT",    "CPU access"};
 
 // What moves and takes memory, and the device.
 enum class Move : std::uint8_t {
