@@ -54,6 +54,11 @@ public:
         return {};
     }
 
+    // By the OOM killer.
+    [[nodiscard]] bool was_killed(pid_t process) const {
+        return refusals_.killed(process);
+    }
+
 private:
     // Since the operation began, or a little earlier: they give memory back
     // before anybody hears of a call that got none.

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
+#include <vector>
 
 namespace stress {
 namespace {
@@ -32,18 +33,13 @@ constexpr std::uint64_t KILLING = 0;
 // How long processes go on without their device.
 constexpr std::chrono::milliseconds AFTERWARDS{200};
 
-std::uint64_t oom_kills() {
-    return support::value_of("/proc/vmstat", "oom_kill");
-}
-
 class Processes {
 public:
     Processes(const RunOptions &options, const support::MemoryGroup &group,
               const Refusals &refusals, const Report &report, Totals &totals)
         : options_(options), group_(group), refusals_(refusals),
           report_(report), totals_(totals),
-          random_(seed_of(options.seed, KILLING)),
-          oom_kills_(oom_kills()) {}
+          random_(seed_of(options.seed, KILLING)) {}
 
     void fill_up() {
         while (alive_.size() < options_.processes) {
@@ -81,7 +77,7 @@ public:
             int status = 0;
             if (::waitpid(process.first, &status, WNOHANG) <= 0)
                 return false;
-            ended(status, process.second);
+            ended(status, process.first, process.second);
             return true;
         });
     }
@@ -125,9 +121,13 @@ public:
     Ends finish() {
         totals_.stop = true;
         reap_all();
-        if (oom_kills() - oom_kills_ <
-            ends_.oom_killed + totals_.children_killed)
-            report_.failed("processes were killed, and not for want of memory");
+        // The kernel may write down whom it took a moment after it has.
+        for (const pid_t process : taken_)
+            if (!refusals_.killed(process))
+                report_.failed(
+                    fmt::format("process {} was killed, and neither by us nor "
+                                "by the OOM killer",
+                                process));
         return ends_;
     }
 
@@ -160,7 +160,7 @@ private:
         return place;
     }
 
-    void ended(int status, const Process &process) {
+    void ended(int status, pid_t pid, const Process &process) {
         totals_.in_pipes[process.place] = 0;
         if (!WIFSIGNALED(status)) {
             ++ends_.by_themselves;
@@ -169,6 +169,8 @@ private:
                     fmt::format("a process ended with status {:#x}", status));
         } else if (WTERMSIG(status) == SIGKILL) {
             ++(process.killed ? ends_.killed : ends_.oom_killed);
+            if (!process.killed)
+                taken_.push_back(pid);
         } else {
             report_.failed(
                 fmt::format("a process died of signal {}", WTERMSIG(status)));
@@ -181,8 +183,9 @@ private:
     const Report &report_;
     Totals &totals_;
     std::mt19937_64 random_;
-    const std::uint64_t oom_kills_;
     std::map<pid_t, Process> alive_;
+    // By the OOM killer, or it is a failure.
+    std::vector<pid_t> taken_;
     std::uint64_t number_ = 1;
     Ends ends_;
 };

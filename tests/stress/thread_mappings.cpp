@@ -164,7 +164,9 @@ bool Thread::fork(Slot &slot) {
     }
     // By the OOM killer: nobody knows how much of the page it had written.
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
-        ++totals_.children_killed;
+        if (!excuses_.was_killed(child))
+            failed(fmt::format("child {} was killed, and not by the OOM killer",
+                               child));
         slot.written(page, false);
         write(slot, slot.address(page), page);
     } else if (status == 0) {

@@ -98,9 +98,6 @@ struct Totals {
     std::atomic<std::uint64_t> pages_refused{};
     // Page frames of pinned pages that were found where they had been.
     std::atomic<std::uint64_t> frames_compared{};
-    // Children of operations that somebody killed: the OOM killer, or it is a
-    // failure.
-    std::atomic<std::uint64_t> children_killed{};
     // Pins for long, beside which nobody held the pages, or not for long.
     std::atomic<std::uint64_t> long_pins{};
     // Operations that met a device that was gone.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Only the driver's own word, for this thread and this touch, excuses a SIGBUS.
+// Only the driver's own word, for this thread and this touch, excuses a SIGBUS, and
+// only the kernel's a process that was killed.
 #include "stress/refusals.hpp"
 
 #include <gtest/gtest.h>
@@ -39,6 +40,17 @@ TEST(Refusals, BeforeTheTouchDoNotCount) {
     EXPECT_FALSE(has_refusal(trace, 1234, seconds(77) + microseconds(7)));
     EXPECT_TRUE(has_refusal(trace + line("1234", "78.000000", fault(-ENOMEM)),
                             1234, seconds(78)));
+}
+
+TEST(Victims, AreThoseWhomTheOomKillerTook) {
+    const std::string trace =
+        line("77", "5.000001", "mark_victim: pid=1234") +
+        line("78", "6.000001", "mark_victim: pid=99 comm=pid=7 total-vm=55kB") +
+        line("79", "7.000001", "wake_reaper: pid=55");
+    EXPECT_TRUE(stress::has_victim(trace, 1234));
+    EXPECT_TRUE(stress::has_victim(trace, 99));
+    for (const pid_t other : {77, 123, 234, 12345, 7, 55, 9})
+        EXPECT_FALSE(stress::has_victim(trace, other)) << other;
 }
 
 TEST(Refusals, AreFaultsWithoutMemory) {
