@@ -21,13 +21,11 @@
 namespace stress {
 namespace {
 
-using clock = std::chrono::steady_clock;
-
 const std::filesystem::path MEMORY = "/sys/devices/system/memory";
-// For one attempt, and for a block that nothing keeps.
-constexpr std::chrono::seconds OFFLINE_PATIENCE{10};
+// For a block that something keeps, at first, and for one that nothing keeps.
+constexpr std::chrono::seconds HELD_PATIENCE{10};
 constexpr std::chrono::seconds FREE_PATIENCE{180};
-constexpr std::chrono::seconds CALM_PATIENCE{5};
+constexpr std::chrono::seconds CALM_PATIENCE{30};
 constexpr std::chrono::milliseconds GLANCE{50};
 constexpr std::uint64_t PAGE_BLOCK = 512; // pages
 // Each costs a page of the machine.
@@ -90,16 +88,21 @@ std::vector<Block> movable_blocks() {
 // block is left to that and stays.
 Blocks::Blocks(std::mt19937_64 &random, const Report &report, Totals &totals)
     : random_(random), report_(report), totals_(totals),
-      blocks_(movable_blocks()) {
+      blocks_(movable_blocks()), patience_(HELD_PATIENCE) {
     if (blocks_.size() > 1)
         blocks_.erase(blocks_.begin());
 }
 
 bool Blocks::offline(bool calm) {
     std::ranges::shuffle(blocks_, random_);
-    if (calm)
+    if (calm) {
+        // Those that must go, first.
+        std::ranges::stable_partition(blocks_, [this](const Block &block) {
+            return went_.contains(block.path);
+        });
         wait_until_calm();
-    const auto end = clock::now() + OFFLINE_PATIENCE;
+    }
+    const auto end = clock::now() + patience_;
     const auto gone = std::ranges::find_if(blocks_, [&](const Block &block) {
         return clock::now() < end && !totals_.stop && offline(block, calm);
     });
@@ -136,20 +139,19 @@ bool Blocks::is_held(const Block &block) const {
 bool Blocks::offline(const Block &block, bool calm) {
     const bool before = went_.contains(block.path);
     const bool must = before && calm;
-    const std::chrono::seconds patience =
-        must ? FREE_PATIENCE : OFFLINE_PATIENCE;
+    const std::chrono::seconds patience = must ? FREE_PATIENCE : patience_;
     const auto end = clock::now() + patience;
     for (;;) {
-        const auto left =
-            std::chrono::ceil<std::chrono::seconds>(end - clock::now());
         bool held = false;
-        const int error = write_offline(
-            block, std::clamp(left, std::chrono::seconds(1), OFFLINE_PATIENCE),
-            held);
+        const int error = write_offline(block, end, held);
         if (!error) {
             went_.insert(block.path);
+            totals_.had_to_go += must && !held;
             return true;
         }
+        // On a slow guest none may go in that time.
+        if (error == EINTR && went_.empty())
+            patience_ = std::min(2 * patience_, FREE_PATIENCE);
         if (error != EBUSY && error != EINTR && (error != EINVAL || before)) {
             report_.failed(fmt::format("offlining {}: {}", block.path,
                                        std::strerror(error)));
@@ -170,22 +172,25 @@ bool Blocks::offline(const Block &block, bool calm) {
 }
 
 // The kernel tries until a signal comes: who pins a page of the block while it
-// is being offlined keeps it for as long as the pin lasts. @held: something may
-// keep it.
-int Blocks::write_offline(const Block &block, std::chrono::seconds patience,
+// is being offlined keeps it for as long as the pin lasts. @end: of its patience,
+// which is less where @held, as something may keep it.
+int Blocks::write_offline(const Block &block, clock::time_point end,
                           bool &held) {
+    const auto held_end = std::min(end, clock::now() + patience_);
     held |= is_held(block);
     const pid_t child = support::start_child([&] {
         struct sigaction interrupt {};
         interrupt.sa_handler = [](int) {};
         ::sigaction(SIGALRM, &interrupt, nullptr);
-        ::alarm(static_cast<unsigned>(patience.count()));
         return support::write_errno(block.path + "/state", "offline");
     });
     int status = 0;
     while (::waitpid(child, &status, WNOHANG) == 0) {
         std::this_thread::sleep_for(GLANCE);
         held |= is_held(block);
+        // Again and again: it may not be waiting yet.
+        if (clock::now() >= (held || totals_.stop ? held_end : end))
+            ::kill(child, SIGALRM);
     }
     held |= is_held(block);
     return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;

@@ -43,11 +43,12 @@ public:
     bool soft_offline();
 
 private:
+    using clock = std::chrono::steady_clock;
+
     [[nodiscard]] bool has_pipes() const;
     [[nodiscard]] bool is_held(const Block &block) const;
     bool offline(const Block &block, bool calm);
-    int write_offline(const Block &block, std::chrono::seconds patience,
-                      bool &held);
+    int write_offline(const Block &block, clock::time_point end, bool &held);
     void bring_online(const Block &block);
     void wait_until_calm();
 
@@ -56,6 +57,7 @@ private:
     Totals &totals_;
     std::vector<Block> blocks_;
     std::set<std::string> went_;
+    std::chrono::seconds patience_; // with a block that is held, or never went
     unsigned soft_offlined_ = 0;
 };
 

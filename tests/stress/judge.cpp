@@ -140,6 +140,8 @@ std::vector<std::string> not_done(const RunOptions &options,
             found.push_back(
                 fmt::format("not one '{}' importer saw the pages of a buffer",
                             IMPORTERS[i]));
+    if (!totals.had_to_go && can(Move::offlining))
+        found.emplace_back("no block of memory went offline that had to");
     if (can(Move::unplug) && !(ends.lost_device && totals.met_gone))
         found.emplace_back("nobody used the device while it went away");
     if (!ends.killed)

@@ -109,14 +109,16 @@ void print_end(const Totals &totals, const stress::Ends &ends,
         "operations {}, pages written {}, verified {} ({} MiB), buffers "
         "purged {}, processes {} ended, {} killed, {} by the OOM killer, "
         "{} without their device, {} pages without memory, {} frames of "
-        "pinned pages compared, memory moved {} times, pages moved {}, "
+        "pinned pages compared, memory moved {} times, {} blocks went that had "
+        "to, pages moved {}, "
         "{} of them by the driver, moves verified {}, compressed {}, restored "
         "{}, failures {}\n",
         sum(totals.done), totals.pages_written.load(),
         totals.pages_verified.load(), totals.pages_verified.load() / 256,
         totals.purged.load(), ends.by_themselves, ends.killed, ends.oom_killed,
         ends.lost_device, totals.pages_refused.load(),
-        totals.frames_compared.load(), sum(totals.moves_done), work.moved,
+        totals.frames_compared.load(), sum(totals.moves_done),
+        totals.had_to_go.load(), work.moved,
         totals.compacted.load(), totals.moves_verified.load(),
         work.compressed, work.restored, totals.failures.load());
     if (totals.has_words)

@@ -94,6 +94,8 @@ struct Totals {
     std::atomic<std::uint64_t> purged{};
     // Pages that the driver's own compaction moved.
     std::atomic<std::uint64_t> compacted{};
+    // Blocks that went offline when they had to.
+    std::atomic<std::uint64_t> had_to_go{};
     // Touches for which the driver said that it had no memory.
     std::atomic<std::uint64_t> pages_refused{};
     // Page frames of pinned pages that were found where they had been.

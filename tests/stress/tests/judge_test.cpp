@@ -22,6 +22,7 @@ protected:
         for (auto &seen : totals->imported)
             seen = 1;
         totals->compacted = 1;
+        totals->had_to_go = 1;
         totals->moves_verified = 1;
         totals->met_gone = 1;
         totals->long_pins = 1;
@@ -73,7 +74,7 @@ TEST_F(Judge, MissesWhatElseARunIsFor) {
         seen = 1;
     }
     for (auto *number : {&totals->compacted, &totals->moves_verified,
-                         &totals->met_gone,
+                         &totals->had_to_go, &totals->met_gone,
                          &totals->long_pins, &totals->frames_compared}) {
         *number = 0;
         EXPECT_EQ(missing(), 1U);
