@@ -85,6 +85,19 @@ class Soak(unittest.TestCase):
             self.assertEqual(main._soak(parsed, again, ("gemfs",)), 1)
             self.assertEqual(seeds[:3], [7, 8, 8])
 
+    def test_a_soak_that_ends_in_its_first_round_is_the_one_to_resume(self):
+        def mix(*_):
+            raise KeyboardInterrupt
+
+        with tempfile.TemporaryDirectory() as directory, mock.patch.object(main, "STATE", pathlib.Path(directory, "state.json")), \
+                mock.patch.object(rounds, "mix", mix), contextlib.redirect_stderr(io.StringIO()), \
+                contextlib.redirect_stdout(io.StringIO()):
+            state.State(7, PLAN, rounds=5, counts=Counts(failures=1)).save(main.STATE)
+            new = state.State(99, dataclasses.replace(PLAN, turns=("gemfs",)))
+            with self.assertRaises(KeyboardInterrupt):
+                main._soak(main.parser().parse_args(["--hours", "0.5"]), new, ("gemfs",))
+            self.assertEqual(state.load(main.STATE), new)
+
     def test_resume_without_a_soak_or_with_something_else_is_an_error(self):
         with tempfile.TemporaryDirectory() as directory:
             path = pathlib.Path(directory, "state.json")

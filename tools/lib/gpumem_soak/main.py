@@ -21,7 +21,7 @@ gpumem-fuzz with both. One line tells how far it is; the end is a summary."""
 
 EPILOG = """\
 Each round has a seed, the first one's plus its number. out/soak/state.json is
-written after each round; --resume goes on from there with the same commit, kernel
+written at the start and after each round; --resume goes on from there with the same commit, kernel
 and rounds: with the next seed, or that of the round that failed. A soak that had a
 failure once stays one that failed.
 
@@ -91,6 +91,8 @@ def _soak(parsed, total, backings):
     turns = total.plan.turns
     begun = time.monotonic()
     before = total.seconds
+    # What is resumed is this soak from now on, and no older one, even if its first round does not end.
+    total.save(STATE)
     line = Line(sys.stderr)
     wrong = ""
     try:
