@@ -28,12 +28,6 @@ constexpr unsigned long VGEM_SIGNAL =
 // Allocations that the kernel would warn of are not the driver's fault.
 constexpr std::uint32_t MAX_WAIT = 4096;
 
-std::uint32_t any_of(const std::vector<std::uint32_t> &all,
-                     std::uint8_t which) {
-    return which >= 250 || all.empty() ? which * 0x1010101U
-                                       : all[which % all.size()];
-}
-
 } // namespace
 
 Answer Machine::gem_close(const Arguments &a) {

@@ -141,6 +141,12 @@ Answer Machine::read_state(const Arguments &a) {
     case 3:
         path = "/proc/self/smaps";
         break;
+    case 14:
+        path = "/sys/kernel/debug/gpumem/store";
+        break;
+    case 15:
+        path = "/sys/kernel/debug/gpumem/compact";
+        break;
     default:
         path = "/proc/self/fdinfo/" + std::to_string(fd_of(a[1]));
     }

@@ -122,6 +122,17 @@ private:
     Answer fence_signal(const Arguments &a);
     void signal_fences();
 
+    // timeline_calls.cpp
+    [[nodiscard]] std::pair<std::uint64_t, std::uint64_t>
+    points_of(const File &file, std::uint32_t count, const Arguments &a);
+    Answer timeline_array(const Arguments &a, unsigned long request,
+                          std::uint32_t flags);
+    Answer timeline_signal(const Arguments &a);
+    Answer timeline_query(const Arguments &a);
+    Answer timeline_transfer(const Arguments &a);
+    Answer timeline_wait(const Arguments &a);
+    Answer syncobj_eventfd(const Arguments &a);
+
     // memory_calls.cpp
     Answer map(int fd, std::uint64_t offset, std::uint64_t size,
                const Arguments &a);

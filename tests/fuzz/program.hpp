@@ -14,6 +14,7 @@
 
 namespace fuzz {
 
+// New ones come last: inputs that there are keep their meaning.
 // clang-format off
 #define FUZZ_OPS(X) \
     X(open) X(close_file) X(dup_file) \
@@ -30,7 +31,9 @@ namespace fuzz {
     X(dmabuf_foreign) X(dmabuf_close) X(dmabuf_dup) \
     X(lseek) X(poll) X(read) X(read_state) \
     X(limit) X(compact) X(shrink) \
-    X(evacuate)
+    X(evacuate) \
+    X(timeline_signal) X(timeline_query) X(timeline_transfer) X(timeline_wait) \
+    X(syncobj_eventfd)
 // clang-format on
 
 enum class Op : std::uint8_t {

@@ -57,6 +57,16 @@ TEST(FuzzProgram, EveryCallHasBytes) {
     EXPECT_EQ(found.size(), fuzz::OP_NAMES.size());
 }
 
+TEST(FuzzProgram, InputsThatThereAreKeepTheirMeaning) {
+    const auto op = [](std::uint8_t byte) {
+        return fuzz::decode(std::vector{byte})[0].op;
+    };
+    EXPECT_EQ(op(0), Op::open);
+    EXPECT_EQ(op(25), Op::syncobj_import);
+    EXPECT_EQ(op(52), Op::evacuate);
+    EXPECT_EQ(op(57), Op::syncobj_eventfd);
+}
+
 TEST(FuzzProgram, ACallThatIsCutShortHasZeros) {
     const Program program = fuzz::decode(
         std::vector<std::uint8_t>{static_cast<std::uint8_t>(Op::pin), 7, 8});

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace fuzz {
 
@@ -47,6 +48,18 @@ constexpr std::uint32_t count_of(std::uint8_t byte) {
     constexpr std::array<std::uint32_t, 10> EDGES{
         1, 2, 3, 0, 8, 64, 4095, 4096, 4097, 0xffffffff};
     return EDGES[byte % EDGES.size()];
+}
+
+// One of those that there are, or none of them.
+constexpr std::uint32_t any_of(std::span<const std::uint32_t> all,
+                               std::uint8_t which) {
+    return which >= 250 || all.empty() ? which * 0x1010101U
+                                       : all[which % all.size()];
+}
+
+// A point of a timeline: mostly near its beginning.
+constexpr std::uint64_t point_of(std::uint8_t byte) {
+    return byte < 224 ? byte % 8 : size_of(byte % 32);
 }
 
 } // namespace fuzz
