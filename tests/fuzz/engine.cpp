@@ -193,8 +193,11 @@ int fuzz(const Options &options, const char *program) {
     char **arguments = argv.data();
 
     std::filesystem::create_directories(options.save);
-    Running &running = Running::shared();
-    return guarded(running, options.save + "/running", [&] {
+    Running running(options.save + "/running");
+    // It may be the last that is heard.
+    fmt::print("seed {}\n", options.seed);
+    std::fflush(stdout);
+    return guarded(running, [&] {
         catch_faults();
         static Target made(options, running);
         target = &made;
