@@ -3,6 +3,7 @@
 // (movablecore=), two nodes (numa=fake=2), a CMA area (cma=). tools/test boots one
 // for these tests.
 #include "support/debugfs.hpp"
+#include "support/poisoned_frame.hpp"
 #include "support/system.hpp"
 #include "support/writer.hpp"
 
@@ -67,10 +68,12 @@ protected:
             }));
     }
 
+    // Goes after the buffer that has it.
+    std::optional<support::PoisonedFrame> poisoned;
     // More than what a zone has outside of whole blocks.
     const Bo bo = device.create(144 << 20);
     const gpumem::Mapping map = bo.map();
-    Writer writer{map};
+    std::optional<Writer> writer{std::in_place, map};
     const std::uint64_t id = support::object_ids().back();
     const std::uint64_t pages; // of a block
     std::optional<std::uint64_t> block;
@@ -84,7 +87,7 @@ TEST_F(LayoutOffline, ABlockWithABufferThatIsBeingWrittenGoes) {
     EXPECT_EQ(error, 0);
     EXPECT_EQ(pages_in_block(), 0U);
     EXPECT_GT(bo.query().moved, 0U);
-    EXPECT_EQ(writer.wrong(), 0U);
+    EXPECT_EQ(writer->wrong(), 0U);
 }
 
 TEST_F(LayoutOffline, ABlockWithAPinnedBufferIsRefusedAtOnce) {
@@ -93,7 +96,7 @@ TEST_F(LayoutOffline, ABlockWithAPinnedBufferIsRefusedAtOnce) {
     EXPECT_EQ(support::write_errno(state(), "offline"), EBUSY);
     EXPECT_EQ(support::read_file(state()), "online\n");
     EXPECT_EQ(support::page_frames(id), before);
-    EXPECT_EQ(writer.wrong(), 0U);
+    EXPECT_EQ(writer->wrong(), 0U);
 }
 
 TEST_F(LayoutOffline, ALongPinIsInNobodysWay) {
@@ -105,7 +108,23 @@ TEST_F(LayoutOffline, ALongPinIsInNobodysWay) {
         error = support::write_errno(state(), "offline");
     EXPECT_EQ(error, 0);
     EXPECT_EQ(support::page_frames(id), before);
-    EXPECT_EQ(writer.wrong(), 0U);
+    EXPECT_EQ(writer->wrong(), 0U);
+}
+
+// The kernel steps over poisoned pages, and the memory could be removed. But this one
+// stays in its slot.
+TEST_F(LayoutOffline, ABlockWithAPoisonedPageOfABufferIsRefused) {
+    writer.reset(); // it would be killed
+    const auto before = support::page_frames(id);
+    const auto frame = std::ranges::find_if(
+        before, [&](auto each) { return each / pages == *block; });
+    ASSERT_NE(frame, before.end());
+    poisoned.emplace(*frame);
+    ASSERT_EQ(support::page_frames(id), before);
+    for (int i = 0; i < TRIES; ++i)
+        ASSERT_EQ(support::write_errno(state(), "offline"), EBUSY);
+    EXPECT_EQ(support::read_file(state()), "online\n");
+    EXPECT_EQ(support::page_frames(id), before);
 }
 
 class LayoutNuma : public Layout {
